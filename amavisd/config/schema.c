@@ -1,0 +1,126 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The tables of the core's configuration groups: every key, its type, default, range and help.  This
+ * is the one place a core key is made; amavisd.conf(5) follows it. */
+
+#include <config.h>
+
+#include "config/schema.h"
+
+#include <string.h>
+
+#ifndef AM_RUN_DIRECTORY
+#define AM_RUN_DIRECTORY "/run/amavisd"
+#endif
+#ifndef AM_SPOOL_DIRECTORY
+#define AM_SPOOL_DIRECTORY "/var/spool/amavisd"
+#endif
+
+static const AmSettingSpec amavisd_specs[] = {
+	{ "user", AM_SETTING_STRING, "amavis", NULL, "user the daemon works as" },
+	{ "group", AM_SETTING_STRING, NULL, NULL, "group; default: the user's own" },
+	{ "hostname", AM_SETTING_STRING, NULL, NULL, "own name; default: the machine's" },
+	{ "run_directory", AM_SETTING_PATH, AM_RUN_DIRECTORY, NULL, "sockets, pid file" },
+	{ "spool_directory", AM_SETTING_PATH, AM_SPOOL_DIRECTORY, NULL, "mails too large for memory" },
+	{ "spool_memory", AM_SETTING_SIZE, "1M", "4K..1G", "a mail above this goes to the spool directory" },
+	{ "log", AM_SETTING_STRING, "syslog", NULL, "syslog, journal, stderr or file:/path" },
+	{ "log_format", AM_SETTING_ENUM, "text", "text|json", "one line for each mail, for people or programs" },
+	{ "log_level", AM_SETTING_ENUM, "info", "error|warning|info|debug", "least level that is logged" },
+	{ "threads", AM_SETTING_INT, "16", "1..1024", "mails processed at the same time" },
+	{ "max_connections", AM_SETTING_INT, "2000", "1..100000", "open connections, above: 421 4.3.2" },
+	{ "max_mails", AM_SETTING_INT, "100", "1..100000", "mails in work, above: 421 4.3.2" },
+	{ "max_mail_time", AM_SETTING_DURATION, "8m", "10s..1h", "a mail is answered within this time" },
+	{ "drain_time", AM_SETTING_DURATION, "10m", "1s..1h", "SIGTERM and reload wait that long for mails under way" },
+	{ NULL },
+};
+
+static const AmSettingSpec listener_specs[] = {
+	{ "address", AM_SETTING_STRING, NULL, NULL, "127.0.0.1:10024, [::1]:10024 or unix:/path" },
+	{ "protocol", AM_SETTING_ENUM, "smtp", "smtp|lmtp", "what is spoken" },
+	{ "policy_banks", AM_SETTING_LIST, NULL, NULL, "policy banks of mail that comes in here" },
+	{ "clients", AM_SETTING_LIST, NULL, NULL, "networks that may connect; default: this machine only" },
+	{ "mode", AM_SETTING_STRING, "0660", NULL, "permissions of a Unix socket, octal" },
+	{ "backlog", AM_SETTING_INT, "512", "1..65535", "connections the kernel queues" },
+	{ "bare_newline", AM_SETTING_ENUM, NULL, "reject|normalise",
+	  "bare CR or LF in a mail; default: normalise from loopback and Unix sockets, else reject" },
+	{ "size_limit", AM_SETTING_SIZE, "0", NULL, "largest mail, 0 none; announced as SIZE" },
+	{ "recipient_limit", AM_SETTING_INT, "1100", "100..100000", "recipients of a mail, above: 452 4.5.3" },
+	{ "idle_time", AM_SETTING_DURATION, "8m", "1s..1h", "a silent client gets 421 after this time" },
+	{ "error_limit", AM_SETTING_INT, "20", "1..1000", "errors after which a session ends" },
+	{ NULL },
+};
+
+static const AmSettingSpec content_specs[] = {
+	{ "workers", AM_SETTING_INT, "0", "0..256", "content workers, 0: two for each processor" },
+	{ "mails_per_worker", AM_SETTING_INT, "500", "1..1000000", "a worker ends after that many" },
+	{ "time_limit", AM_SETTING_DURATION, "60s", "1s..1h", "wall clock for one mail in a worker" },
+	{ "queue_time", AM_SETTING_DURATION, "60s", "1s..1h", "wait for a free worker" },
+	{ "memory_limit", AM_SETTING_SIZE, "1G", "64M..64G", "a worker may grow by that much" },
+	{ "max_depth", AM_SETTING_INT, "20", "2..200", "levels of parts in parts" },
+	{ "max_parts", AM_SETTING_INT, "3000", "10..100000", "parts of a mail" },
+	{ "expansion_factor", AM_SETTING_DOUBLE, "500", "1..100000", "decoded bytes against the mail's size" },
+	{ "min_expansion", AM_SETTING_SIZE, "1M", NULL, "decoded bytes always allowed" },
+	{ "max_expansion", AM_SETTING_SIZE, "300M", NULL, "decoded bytes never exceeded by archive members" },
+	{ "part_memory", AM_SETTING_SIZE, "512K", "4K..64M", "a decoded part above this goes to a file" },
+	{ "sandbox", AM_SETTING_ENUM, "required", "required|best-effort", "when the kernel lacks a part of the sandbox" },
+	{ NULL },
+};
+
+static const AmSettingSpec routes_specs[] = {
+	{ "forward", AM_SETTING_STRING, "smtp:[127.0.0.1]:10025", NULL, "mail that passes" },
+	{ "notify", AM_SETTING_STRING, NULL, NULL, "bounces and notices; default: forward" },
+	{ "resend", AM_SETTING_STRING, NULL, NULL, "mail we changed; default: forward" },
+	{ "release", AM_SETTING_STRING, NULL, NULL, "mail out of quarantine; default: notify" },
+	{ "requeue", AM_SETTING_STRING, NULL, NULL, "quarantined mail to be checked again; default: release" },
+	{ NULL },
+};
+
+/* features O22 has Amavis' times */
+static const AmSettingSpec next_hop_specs[] = {
+	{ "connect_time", AM_SETTING_DURATION, "35s", "1s..1h", "until a connection stands" },
+	{ "command_time", AM_SETTING_DURATION, "300s", "1s..1h", "greeting, EHLO, MAIL, RCPT" },
+	{ "data_init_time", AM_SETTING_DURATION, "120s", "1s..1h", "answer to DATA" },
+	{ "data_block_time", AM_SETTING_DURATION, "180s", "1s..1h", "next hop takes a block of the mail" },
+	{ "data_final_time", AM_SETTING_DURATION, "600s", "1s..1h", "answer to the final dot" },
+	{ "quit_time", AM_SETTING_DURATION, "10s", "0..1h", "answer to QUIT" },
+	{ "keep_idle", AM_SETTING_DURATION, "30s", "0..1h", "an idle connection is kept; 0 never" },
+	{ "keep_age", AM_SETTING_DURATION, "60s", "0..24h", "a connection is used; 0 once" },
+	{ "probe", AM_SETTING_DURATION, "18s", "0..1h", "idle longer: NOOP before use" },
+	{ "keep", AM_SETTING_INT, "20", "0..1000", "kept connections for each next hop" },
+	{ NULL },
+};
+
+static const AmSettingSpec plugins_specs[] = {
+	{ "directory", AM_SETTING_PATH, NULL, NULL, "where plugins are; default: compiled in" },
+	{ NULL },
+};
+
+static const struct {
+	const char *kind;
+	gboolean is_named;
+	const AmSettingSpec *specs;
+} groups[] = {
+	{ "amavisd", FALSE, amavisd_specs },   { "listener", TRUE, listener_specs },
+	{ "content", FALSE, content_specs },   { "routes", FALSE, routes_specs },
+	{ "next_hop", FALSE, next_hop_specs }, { "plugins", FALSE, plugins_specs },
+};
+
+const AmSettingSpec *
+am_config_core_specs(const char *kind)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
+		if (strcmp(groups[i].kind, kind) == 0)
+			return groups[i].specs;
+	return NULL;
+}
+
+gboolean
+am_config_core_is_named(const char *kind)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
+		if (strcmp(groups[i].kind, kind) == 0)
+			return groups[i].is_named;
+	return FALSE;
+}

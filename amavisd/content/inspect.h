@@ -1,0 +1,34 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* Inspection of one mail inside a worker: MIME tree, decoders, types, header checks, scanners. */
+
+#include <glib.h>
+
+#include "config/config.h"
+#include "mail/exchange.h"
+#include "mail/report.h"
+#include "plugin/registry.h"
+
+/* One budget for the whole mail over all nesting (features D30). */
+typedef struct {
+	guint max_depth;       /* levels of parts */
+	guint max_parts;       /* parts altogether */
+	guint64 min_expansion_bytes, max_expansion_bytes; /* quota = max(min, size * factor) capped */
+	double expansion_factor;
+	guint64 part_memory_bytes; /* a part's content above this goes to a file */
+} AmContentLimits;
+
+void am_content_limits_from_config(const AmConfig *config, AmContentLimits *limits);
+
+typedef struct _AmInspector AmInspector; /* one for each worker */
+
+AmInspector *am_inspector_new(AmRegistry *registry, const AmContentLimits *limits,
+			      const char *work_directory);
+void am_inspector_free(AmInspector *inspector);
+/* Never fails: what could not be done is in the report.  mail_fd is borrowed. */
+AmReport *am_inspector_run(AmInspector *inspector, const AmInspectRequest *request, int mail_fd);
+/* The functions a decoder or sandbox scanner sees; static, to be put in front of load(). */
+const AmHost *am_content_host(void);

@@ -1,0 +1,25 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* What confines a worker: no new privileges, rlimits, Landlock (nothing but its own directory),
+ * seccomp.  Entered before the first byte of a mail. */
+
+#include <glib.h>
+
+#include "mail/error.h"
+
+typedef struct {
+	const char *work_directory; /* the only place it may write; NULL none */
+	const char *const *read_paths; /* further paths it may read, NULL-ended or NULL */
+	guint64 memory_bytes;       /* growth allowed over what the zygote already maps (RLIMIT_AS) */
+	guint64 file_bytes;         /* RLIMIT_FSIZE */
+	guint cpu_seconds;          /* RLIMIT_CPU, for the worker's life */
+	guint descriptors;          /* RLIMIT_NOFILE */
+	gboolean is_best_effort;    /* go on without what the kernel lacks (said in *missing) */
+} AmSandboxLimits;
+
+/* After TRUE there is no way back for the process. *missing (may be NULL): what the kernel lacks,
+ * "" nothing; to be freed. */
+gboolean am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error);

@@ -1,0 +1,30 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* Mailbox addresses in envelopes: RFC 5321 4.1.2 Path, with RFC 6531's UTF-8.  Two forms: `internal`
+ * is unquoted (a b@example.org), `smtp` is as on the wire without brackets ("a b"@example.org).
+ * Source routes are read and dropped (RFC 5321 appendix C). */
+
+#include <glib.h>
+
+#include "mail/error.h"
+
+/* Reads "<...>" (or a bare address when `lax`) at the start of `text`; sets *internal to a new
+ * string ("" for the null reverse-path <>) and *end behind it.  FALSE with PROTOCOL: bad syntax,
+ * local part over 64 or domain over 255 bytes, control bytes.  Address literals are checked. */
+gboolean am_address_parse_path(const char *text, gboolean lax, char **internal, const char **end,
+			       GError **error);
+/* internal to smtp form: quotes the local part when needed.  To be freed. */
+char *am_address_quote(const char *internal);
+/* Borrowed pointer to the domain behind the last '@', "" when there is none. */
+const char *am_address_domain(const char *internal);
+/* Local part, to be freed. */
+char *am_address_local(const char *internal);
+/* Lookup keys of an address from most to least special, lower case, domain in ACE:
+ * user+ext@sub.dom.tld, user@sub.dom.tld, user+ext@, user@, sub.dom.tld, .sub.dom.tld, .dom.tld,
+ * .tld, "."; null address: "", "@", ".".  (Amavis' README.lookups; features 6.5)
+ * NULL-ended, g_strfreev(). */
+char **am_address_lookup_keys(const char *internal, const char *delimiters);
+gboolean am_address_is_ascii(const char *internal);

@@ -1,0 +1,52 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* The envelope: who sent the mail, to whom, by which client, with which SMTP parameters. */
+
+#include <glib.h>
+
+typedef enum {
+	AM_BODY_UNSPECIFIED,
+	AM_BODY_7BIT,
+	AM_BODY_8BITMIME,
+} AmBody;
+
+typedef struct {
+	char *address; /* internal form; see address.h */
+	char *orcpt;   /* RFC 3461 ORCPT as given ("rfc822;..."), NULL none */
+	char *notify;  /* RFC 3461 NOTIFY as given, upper case, NULL none */
+} AmRecipient;
+
+typedef struct {
+	char *sender; /* internal form, "" is the null reverse-path */
+	GPtrArray *recipients; /* of AmRecipient, in the order given */
+	AmBody body;
+	gboolean smtputf8;
+	gint64 declared_size; /* SIZE=, -1 not given */
+	char *ret;            /* RET=, NULL none */
+	char *envid;          /* ENVID= xtext as given, NULL none */
+	char *auth;           /* AUTH= xtext as given, NULL none */
+
+	char *listener;       /* name of the listener's group */
+	char *protocol;       /* RFC 3848 "with" keyword: SMTP ESMTP LMTP ... */
+	char *peer_address;   /* who connected to us; "" for unix sockets */
+	guint16 peer_port;
+	char *client_address; /* client of the MTA as far as known, else the peer */
+	char *client_name;    /* "" unknown */
+	char *helo;           /* of the peer */
+	char *queue_id;       /* MTA's, when it told us; else "" */
+	char **policy_banks;  /* of the listener, never NULL */
+	gint64 time_us;       /* wall clock at MAIL */
+} AmEnvelope;
+
+AmEnvelope *am_envelope_new(void);
+/* Forgets sender, recipients and parameters, keeps what belongs to the connection. */
+void am_envelope_reset(AmEnvelope *envelope);
+void am_envelope_free(AmEnvelope *envelope);
+AmRecipient *am_envelope_add_recipient(AmEnvelope *envelope, const char *address);
+AmRecipient *am_recipient_copy(const AmRecipient *recipient);
+void am_recipient_free(AmRecipient *recipient);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmEnvelope, am_envelope_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmRecipient, am_recipient_free)

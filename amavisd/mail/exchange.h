@@ -1,0 +1,49 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* The exchange between a session thread and a content worker, on a SOCK_SEQPACKET connection:
+ *
+ *     session                              worker
+ *     connect()
+ *     request + descriptor of the mail --> accept()
+ *                                      <-- hello (kernel-checked pid by SCM_CREDENTIALS)
+ *                                      <-- report in chunks of at most 64 KiB
+ *     close
+ *
+ * Both sides check magic, version, lengths.  See docs/exchange.md. */
+
+#include <glib.h>
+#include <sys/types.h>
+
+#include "mail/envelope.h"
+#include "mail/error.h"
+#include "mail/report.h"
+
+typedef struct {
+	char mail_id[32];
+	guint64 mail_size;
+	gint64 deadline_us; /* g_get_monotonic_time() of the session; the clock is the machine's */
+	char *sender;
+	char **recipients;
+	char *client_address;
+	char *helo;
+	gboolean smtputf8;
+} AmInspectRequest;
+
+void am_inspect_request_clear(AmInspectRequest *request);
+
+/* Session side.  Sends the request with the mail's descriptor. */
+gboolean am_exchange_send_request(int socket, const AmInspectRequest *request, int mail_fd,
+				  GError **error);
+/* Waits for the hello until the deadline; *pid is the worker's, vouched for by the kernel. */
+gboolean am_exchange_receive_hello(int socket, gint64 deadline_us, pid_t *pid, GError **error);
+/* Waits for the whole report.  SCANNER when the worker went away, RESOURCE at the deadline. */
+GBytes *am_exchange_receive_report(int socket, gint64 deadline_us, GError **error);
+
+/* Worker side. */
+gboolean am_exchange_send_hello(int socket, GError **error);
+gboolean am_exchange_receive_request(int socket, AmInspectRequest *request, int *mail_fd,
+				     GError **error);
+gboolean am_exchange_send_report(int socket, GBytes *report, GError **error);

@@ -1,0 +1,121 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* The report: what the content process found in a mail.  Facts only, typed, versioned, bounded.
+ * It travels as serialised GVariant data, which is safe to read from a hostile writer, and is
+ * checked on arrival: version, counts, indexes, offsets against the mail's size, UTF-8 of every
+ * text.  Session-side scanners add their findings to the same value.  One thread at a time. */
+
+#include <glib.h>
+
+#include <amavisd/plugin.h>
+
+#include "mail/error.h"
+
+#define AM_REPORT_VERSION 1
+#define AM_REPORT_MAX_BYTES (8u << 20) /* serialised */
+#define AM_REPORT_MAX_PARTS 100000u
+#define AM_REPORT_MAX_FINDINGS 1000u /* further ones are counted, not kept */
+#define AM_REPORT_MAX_DEFECTS 100u   /* as Amavis */
+#define AM_REPORT_MAX_FIELDS 10000u  /* header fields in the table */
+
+typedef struct {
+	char *path;          /* "1.2.1" */
+	gint32 parent;       /* index, -1 for the root; always less than the own index */
+	char *declared_type; /* lower case, "" none */
+	char *type;          /* real type, "" not looked at */
+	char *short_type;    /* Amavis' short names, comma separated ("exe-ms,exe"), "" none */
+	char *name;          /* decoded, "" none */
+	char **names;        /* every reading of the name, raw and decoded; never NULL */
+	char *digest;        /* SHA-256 of the content, hex, "" none */
+	guint64 size;        /* decoded bytes */
+	guint32 flags;       /* AmPartFlags */
+	char *reason;        /* why undecoded, "" none */
+} AmReportPart;
+
+typedef struct {
+	char *kind; /* virus phishing encrypted ambiguous limit macro ... */
+	char *name;
+	char *scanner; /* instance that says so; "core" for the part tree itself */
+	gint32 part;   /* index, -1 the whole mail */
+	char *detail;  /* "" none */
+} AmFinding;
+
+typedef struct {
+	char *kind;       /* mime 8bit control empty long syntax missing multiple other */
+	char *field;      /* name of the field, "" none */
+	guint64 position; /* byte offset in the mail */
+	char *section;    /* "RFC 5322 2.1.1" */
+	char *detail;
+} AmHeaderDefect;
+
+typedef struct {
+	char *name;       /* as written */
+	guint64 offset;   /* of its first byte in the mail */
+	guint32 name_len; /* bytes before blanks and ':' */
+	guint32 value;    /* of the first byte behind the ':', from offset */
+	guint32 len;      /* whole field with its line ends */
+} AmHeaderField;
+
+typedef struct {
+	char *scanner;
+	char *name; /* of the test */
+	double points;
+} AmTest;
+
+typedef struct {
+	char *scanner;
+	char *text; /* what failed */
+} AmScanFailure;
+
+typedef struct {
+	char *scanner;
+	guint32 duration_us;
+} AmScanTime;
+
+typedef struct {
+	guint32 version;
+	char *digest;        /* SHA-256 of the whole mail, hex */
+	guint64 header_size; /* bytes up to and with the empty line (or the whole mail) */
+	char *subject;       /* decoded to UTF-8, "" none */
+	char *from;          /* address of the first author, "" none */
+	char *message_id;    /* without <>, "" none */
+	guint32 n_received;  /* Received fields */
+	gboolean is_bulk;    /* Precedence: bulk/list/junk, List-Id, Auto-Submitted ... */
+	gboolean has_scanned_field; /* foreign X-Virus-Scanned */
+	GPtrArray *fields;   /* AmHeaderField */
+	GPtrArray *parts;    /* AmReportPart, a parent before its children; [0] is the mail */
+	GPtrArray *findings; /* AmFinding */
+	guint32 n_findings_lost;
+	GPtrArray *defects;  /* AmHeaderDefect */
+	GPtrArray *tests;    /* AmTest */
+	GPtrArray *failures; /* AmScanFailure: sandbox and session scanners alike */
+	GPtrArray *scanners; /* AmScanTime: which scanners looked, and how long */
+	gboolean is_scored;
+	double score;        /* sum over scanners */
+	guint32 decode_us, scan_us; /* time spent in the worker */
+} AmReport;
+
+AmReport *am_report_new(void);
+void am_report_free(AmReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmReport, am_report_free)
+
+/* All texts are copied and made valid UTF-8; NULL stands for "". */
+AmReportPart *am_report_add_part(AmReport *report, gint32 parent); /* path is made; borrowed */
+void am_report_add_finding(AmReport *report, const char *kind, const char *name,
+			   const char *scanner, gint32 part, const char *detail);
+void am_report_add_defect(AmReport *report, const char *kind, const char *field, guint64 position,
+			  const char *section, const char *detail);
+void am_report_add_test(AmReport *report, const char *scanner, const char *name, double points);
+void am_report_add_failure(AmReport *report, const char *scanner, const char *text);
+void am_report_add_scanner(AmReport *report, const char *scanner, guint32 duration_us);
+/* First field of that name (ASCII case-insensitive) or NULL. */
+const AmHeaderField *am_report_field(const AmReport *report, const char *name);
+gboolean am_report_has_finding(const AmReport *report, const char *kind);
+
+/* Serialise; parts beyond the limits are left out and a "limit" finding says so. */
+GBytes *am_report_serialize(const AmReport *report);
+/* Reads and checks; mail_size bounds the offsets.  SCANNER error with what is wrong. */
+AmReport *am_report_parse(GBytes *bytes, guint64 mail_size, GError **error);

@@ -1,0 +1,2 @@
+libamavisd_la_SOURCES += \
+	amavisd/master/control.h

@@ -1,0 +1,3 @@
+libamavisd_la_SOURCES += \
+	amavisd/pipeline/pipeline.h \
+	amavisd/pipeline/record.h

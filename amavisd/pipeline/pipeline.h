@@ -1,0 +1,35 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* The way of a mail: inspect, scan, judge, store, deliver, reply, record.  pipeline.c reads like
+ * that list; each stage has its own file. */
+
+#include <glib.h>
+
+#include "config/generation.h"
+#include "mail/mail.h"
+#include "pipeline/record.h"
+#include "plugin/registry.h"
+#include "policy/policy.h"
+
+typedef struct _AmPipeline AmPipeline;             /* one for each session process */
+typedef struct _AmPipelineThread AmPipelineThread; /* one for each thread */
+
+/* Builds registry (session side), policy, routes, client pool from the generation's configuration.
+ * NULL when there were problems. */
+AmPipeline *am_pipeline_new(const AmGeneration *generation, GPtrArray *problems);
+void am_pipeline_free(AmPipeline *pipeline);
+void am_pipeline_housekeeping(AmPipeline *pipeline); /* every second or so, one thread */
+
+AmPipelineThread *am_pipeline_thread_new(AmPipeline *pipeline, GError **error);
+void am_pipeline_thread_free(AmPipelineThread *thread);
+
+/* For SMTP's RCPT: size limit of the recipient against the declared size.  NULL accepts. */
+AmReply *am_pipeline_check_recipient(AmPipelineThread *thread, const AmEnvelope *envelope,
+				     const AmRecipient *recipient);
+/* The whole way.  Takes mail.  Replies as am_disposition_replies(). */
+GPtrArray *am_pipeline_run(AmPipelineThread *thread, AmMail *mail, gboolean is_lmtp);
+/* inspect, scan and judge only: nothing stored, sent or counted (`amavisctl scan`).  Takes mail. */
+AmRecord *am_pipeline_try(AmPipelineThread *thread, AmMail *mail);

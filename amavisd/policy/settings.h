@@ -1,0 +1,80 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* What applies to one recipient.  One table (am_settings_specs()) names every setting, its type,
+ * default and help; the same names are keys of the [policy] group, of Lua's settings tables and of
+ * host->action_setting().
+ *
+ * By category, CAT being virus banned unchecked spam spammy bad_header oversized mta_error clean:
+ *     CAT_destiny     pass | bounce | reject | discard | tempfail   (features C3 has the defaults;
+ *                     clean and spammy: pass; mta_error: tempfail)
+ *     CAT_lover       yes: passes to this recipient in spite of the category
+ *     CAT_quarantine  instance of a quarantine plugin ("file"), "" none.  Default: "file" for
+ *                     virus, banned, spam, bad_header and unchecked when blocked, else none
+ *     CAT_subject_tag text put before the subject of a local recipient's mail
+ *     CAT_admin       whom to tell, "" nobody
+ *     bypass_virus_checks bypass_spam_checks bypass_banned_checks bypass_header_checks
+ * and  tag_level tag2_level tag3_level kill_level dsn_cutoff_level quarantine_cutoff_level
+ *      (2.0, 6.31, unset, 6.9, 10, 25: Debian's Amavis), tag2_subject, tag3_subject
+ *      local (is the recipient ours: yes by default until local_domains is set), local_domains,
+ *      message_size_limit (bytes, 0 none), forward_route (default: [routes] forward),
+ *      banned_rules (names of rules, default "default"), header_tests (which kinds count),
+ *      unchecked_on_failure (tempfail | pass: what happens when content could not be looked at at
+ *      all), remove_existing_x_scanned, x_virus_scanned (text), add_spam_headers, redirect
+ *      (address), archive_quarantine, always_bcc, score_add (points added for this recipient). */
+
+#include <glib.h>
+
+#include <amavisd/plugin.h>
+
+#include "mail/error.h"
+#include "policy/category.h"
+
+typedef enum {
+	AM_DESTINY_PASS,
+	AM_DESTINY_BOUNCE,
+	AM_DESTINY_REJECT,
+	AM_DESTINY_DISCARD,
+	AM_DESTINY_TEMPFAIL,
+} AmDestiny;
+
+const char *am_destiny_name(AmDestiny destiny);
+
+/* Copied for each recipient, so small; texts belong to a string chunk of the policy generation or
+ * are interned by am_settings_set() in the settings' own `texts`. */
+typedef struct {
+	AmDestiny destiny[AM_N_CATEGORIES];
+	gboolean is_lover[AM_N_CATEGORIES];
+	const char *quarantine[AM_N_CATEGORIES];  /* "" none */
+	const char *subject_tag[AM_N_CATEGORIES]; /* "" none */
+	const char *admin[AM_N_CATEGORIES];       /* "" none */
+	gboolean bypass_virus, bypass_spam, bypass_banned, bypass_header;
+	double tag_level, tag2_level, tag3_level, kill_level; /* HUGE_VAL: never */
+	double dsn_cutoff_level, quarantine_cutoff_level;
+	double score_add;
+	gboolean is_local;
+	guint64 message_size_limit;
+	const char *forward_route; /* "" : [routes] forward */
+	const char *banned_rules;  /* names separated by commas */
+	const char *header_tests;  /* kinds separated by commas */
+	gboolean pass_unchecked_on_failure;
+	gboolean remove_existing_x_scanned;
+	gboolean add_spam_headers;
+	const char *x_virus_scanned; /* "" : do not add */
+	const char *redirect;        /* "" none */
+	const char *archive_quarantine;
+	const char *always_bcc;
+	GStringChunk *texts; /* own texts; may be NULL */
+} AmSettings;
+
+const AmSettingSpec *am_settings_specs(void);
+void am_settings_init(AmSettings *settings); /* defaults */
+AmSettings *am_settings_copy(const AmSettings *settings);
+void am_settings_free(AmSettings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSettings, am_settings_free)
+/* Sets by name from text; DATA: unknown name (with the nearest known one) or bad value. */
+gboolean am_settings_set(AmSettings *settings, const char *name, const char *text, GError **error);
+/* Value as text, to be freed; NULL unknown name. */
+char *am_settings_get(const AmSettings *settings, const char *name);

@@ -1,0 +1,64 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* SMTP and LMTP client: one connection to a next hop, one transaction at a time, and a pool of kept
+ * connections.  RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461, 6531.
+ *
+ * The final dot is sent only when every byte of the mail went out without any doubt; otherwise the
+ * connection is dropped, so that the next hop throws the mail away. */
+
+#include <glib.h>
+
+#include "mail/edits.h"
+#include "mail/envelope.h"
+#include "mail/reply.h"
+#include "smtp/route.h"
+
+typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features O22) */
+	guint connect_ms, command_ms, data_init_ms, data_block_ms, data_final_ms, quit_ms;
+	guint keep_idle_ms;  /* how long an idle connection is kept; 0 none */
+	guint keep_age_ms;   /* how old it may get */
+	guint probe_ms;      /* idle longer than this: NOOP before use */
+	guint keep_max;      /* kept connections for each next hop */
+	const char *hostname; /* for EHLO */
+} AmSmtpClientConfig;
+
+typedef struct _AmSmtpPool AmSmtpPool; /* any thread */
+
+AmSmtpPool *am_smtp_pool_new(const AmSmtpClientConfig *config); /* config is copied */
+void am_smtp_pool_free(AmSmtpPool *pool); /* QUITs what is kept */
+void am_smtp_pool_expire(AmSmtpPool *pool); /* closes what is too old; call every few seconds */
+
+/* One recipient of a transaction. */
+typedef struct {
+	const AmRecipient *recipient; /* borrowed */
+	AmReply *reply;               /* out, owned: next hop's final word on this recipient */
+} AmDelivery;
+
+typedef struct {
+	const AmEnvelope *envelope; /* sender and parameters; its recipients are not used */
+	const char *sender;         /* overrides the envelope's when not NULL ("" null) */
+	GPtrArray *deliveries;      /* AmDelivery; each gets its reply, always */
+	int fd;                     /* the mail ... */
+	guint64 size;
+	const AmReport *report;     /* ... its field table, may be NULL */
+	const AmEdits *edits;       /* may be NULL */
+	gboolean is_smtp_caller;    /* our client speaks SMTP: any 4xx at RCPT ends the transaction
+	                             * before DATA (O19), else the rest goes on */
+	gint64 deadline_us;         /* monotonic; on top of the phases' timeouts */
+	/* out */
+	char *queue_id;             /* "4XyZ" from "queued as 4XyZ", "" none */
+	char *remote;               /* "127.0.0.1:10025" that took or refused it */
+} AmSmtpTransaction;
+
+AmDelivery *am_delivery_new(const AmRecipient *recipient);
+void am_delivery_free(AmDelivery *delivery);
+void am_smtp_transaction_clear(AmSmtpTransaction *transaction); /* frees the outs and deliveries */
+
+/* Delivers by the route: hops in order until one takes the connection and the transaction did not
+ * fail before RCPT by 4xx; recipients refused with 452 4.5.3 (too many) go in further
+ * transactions.  Never fails as such: every delivery has a reply afterwards, ours (4xx 4.4.1 and
+ * the like, text says which hop and phase) where no next hop gave one. */
+void am_smtp_deliver(AmSmtpPool *pool, const AmRoute *route, AmSmtpTransaction *transaction);

@@ -1,0 +1,4 @@
+libamavisd_la_SOURCES += \
+	amavisd/smtp/client.h \
+	amavisd/smtp/route.h \
+	amavisd/smtp/server.h

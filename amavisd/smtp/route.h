@@ -1,0 +1,34 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* Routes, written as in Amavis: "smtp:[127.0.0.1]:10025", "smtp:host:10025", "lmtp:[::1]:24",
+ * "lmtp:unix:/path", "smtp:[192.0.2.1]:*" or "smtp:*:*" ("*": back to where the mail came from, its
+ * port + 1).  Several separated by commas or blanks are a failover list. */
+
+#include <glib.h>
+
+#include "mail/envelope.h"
+#include "mail/error.h"
+
+typedef struct {
+	gboolean is_lmtp;
+	char *host;     /* "127.0.0.1", "::1", a name, "unix:/path", or "*" */
+	guint16 port;   /* 0 for Unix sockets; G_MAXUINT16 never means "*": see is_port_wild */
+	gboolean is_port_wild;
+	char *text; /* as configured, this hop alone */
+} AmHop;
+
+typedef struct {
+	GPtrArray *hops; /* AmHop, at least one, order of trial */
+	char *text;      /* canonical; equal text is the same route */
+} AmRoute;
+
+AmRoute *am_route_parse(const char *text, GError **error); /* CONFIG, says what is allowed */
+void am_route_free(AmRoute *route);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmRoute, am_route_free)
+/* host and port for this mail with "*" filled in from the peer; FALSE with CONFIG when the mail
+ * came over a Unix socket and so has no such address. */
+gboolean am_hop_resolve(const AmHop *hop, const AmEnvelope *envelope, char **host, guint16 *port,
+			GError **error);

@@ -1,0 +1,64 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* SMTP and LMTP server: RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461 (parameters), 3848.  A state
+ * machine fed by whatever has arrived: it never waits for the client, so a connection that waits
+ * for its next bytes, even in the middle of DATA, holds no thread.  It does wait where the mail is
+ * processed: on_mail runs the whole pipeline. */
+
+#include <glib.h>
+
+#include "mail/envelope.h"
+#include "mail/mail.h"
+#include "mail/reply.h"
+#include "wire/stream.h"
+
+typedef struct {
+	gboolean is_lmtp;
+	const char *hostname;    /* our own name, for greeting, EHLO and Received */
+	const char *product;     /* "amavisd" in the greeting */
+	const char *spool_directory;
+	guint64 spool_memory;    /* bytes before a spool goes to disk */
+	guint64 size_limit;      /* bytes, 0 none */
+	guint recipient_limit;   /* 452 4.5.3 above */
+	guint error_limit;       /* that many 5xx in a row end the session with 421 4.7.0 */
+	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
+	const char *listener;
+	const char *const *policy_banks;
+} AmSmtpServerConfig; /* borrowed, outlives the server; one for each listener */
+
+typedef struct {
+	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
+	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
+				 const AmRecipient *recipient);
+	/* May a mail be taken into work now?  Called at MAIL; NULL: yes, and on_mail or on_abandon
+	 * follows exactly once.  Otherwise the refusal (421 4.3.2). */
+	AmReply *(*on_begin)(gpointer user);
+	void (*on_abandon)(gpointer user);
+	/* The mail is complete.  Takes `mail`.  Returns the replies, AmReply: one for SMTP, one for
+	 * each accepted recipient in order for LMTP. */
+	GPtrArray *(*on_mail)(gpointer user, AmMail *mail);
+} AmSmtpServerOps;
+
+typedef struct _AmSmtpServer AmSmtpServer;
+
+/* Takes the stream.  peer_address: "" for Unix.  Writes no greeting yet. */
+AmSmtpServer *am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config,
+				 const AmSmtpServerOps *ops, gpointer user);
+void am_smtp_server_free(AmSmtpServer *server);
+
+typedef enum {
+	AM_SERVER_WAIT_INPUT,  /* park until readable */
+	AM_SERVER_WAIT_OUTPUT, /* park until writable */
+	AM_SERVER_CLOSE,       /* over: free it */
+} AmServerStep;
+
+/* Does all that can be done with what has arrived.  The first call greets. */
+AmServerStep am_smtp_server_step(AmSmtpServer *server);
+/* Between transactions, so that it may be closed with 421 at a drain? */
+gboolean am_smtp_server_is_idle(const AmSmtpServer *server);
+/* Says 421 with that text, without waiting, and is over. */
+void am_smtp_server_shut(AmSmtpServer *server, const char *enhanced, const char *text);
+int am_smtp_server_fd(const AmSmtpServer *server);

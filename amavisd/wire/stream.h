@@ -1,0 +1,69 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* A buffered byte stream over a connected socket (TCP or Unix), with deadlines.  One thread at a
+ * time.  The descriptor is non-blocking; the blocking calls wait with poll() until a monotonic
+ * deadline.  Buffers are given back when the stream is parked, so an idle connection is small. */
+
+#include <glib.h>
+
+#include "mail/error.h"
+
+typedef struct _AmStream AmStream;
+
+typedef enum {
+	AM_READ_OK,
+	AM_READ_AGAIN, /* nothing more now: park and wait for the descriptor */
+	AM_READ_EOF,   /* peer closed in order */
+	AM_READ_ERROR, /* connection failed; am_stream_error() */
+	AM_READ_LONG,  /* line longer than the limit: it was read to its end and dropped */
+} AmReadResult;
+
+/* Takes the descriptor, makes it non-blocking, sets TCP_NODELAY on TCP. */
+AmStream *am_stream_new(int fd);
+void am_stream_free(AmStream *stream); /* closes */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmStream, am_stream_free)
+int am_stream_fd(const AmStream *stream);
+
+/* -- non-blocking input (server) -- */
+
+/* One line up to LF.  *line is borrowed until the next read, NUL-ended, without its line end;
+ * *len without it.  *is_crlf: ended in CRLF (bare LF: FALSE).  max_len without line end. */
+AmReadResult am_stream_try_line(AmStream *stream, gsize max_len, const char **line, gsize *len,
+				gboolean *is_crlf);
+/* Whatever is buffered or can be read at once; am_stream_consume() says how much was used. */
+AmReadResult am_stream_try_peek(AmStream *stream, const guint8 **data, gsize *len);
+void am_stream_consume(AmStream *stream, gsize len);
+gsize am_stream_buffered(const AmStream *stream); /* input read and not consumed */
+
+/* -- blocking input (client) -- */
+
+/* Waits; RESOURCE at the deadline, PROTOCOL at EOF or an over-long line. */
+gboolean am_stream_read_line(AmStream *stream, gsize max_len, gint64 deadline_us,
+			     const char **line, gsize *len, GError **error);
+gssize am_stream_read(AmStream *stream, gpointer buffer, gsize len, gint64 deadline_us,
+		      GError **error); /* 0 at EOF */
+
+/* -- output: gathered, sent by flush or when 64 KiB are waiting -- */
+
+gboolean am_stream_write(AmStream *stream, gconstpointer data, gsize len, gint64 deadline_us,
+			 GError **error);
+gboolean am_stream_flush(AmStream *stream, gint64 deadline_us, GError **error);
+/* Sends what the socket takes now; TRUE when nothing is left waiting, FALSE with *error unset when
+ * the rest must wait for EPOLLOUT. */
+gboolean am_stream_try_flush(AmStream *stream, GError **error);
+
+/* Gives back empty buffers. */
+void am_stream_park(AmStream *stream);
+const char *am_stream_error(const AmStream *stream);
+/* Is the peer still there, with nothing unexpected to say?  For kept connections. */
+gboolean am_stream_is_idle(AmStream *stream);
+
+/* "192.0.2.1" / "2001:db8::1" / "" for Unix sockets. To be freed. */
+char *am_stream_peer_address(const AmStream *stream, guint16 *port);
+
+/* Connects a stream socket until the deadline: "host" is an address literal or name, or path for a
+ * Unix socket ("unix:/path").  Every address of a name is tried. */
+AmStream *am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **error);

@@ -1,0 +1,1 @@
+# see plugins/actions/tag

@@ -1,0 +1,11 @@
+# Fuzz targets: tests/fuzz/fuzz-NAME.c defines LLVMFuzzerTestOneInput(); seeds in tests/fuzz/corpus/NAME/.
+# With --enable-fuzzers (clang) they are linked with libFuzzer; otherwise with driver.c, which runs
+# every file of the folders it is given, and so each corpus is run in `make check` by run-corpus.
+AM_FUZZ_SOURCES =
+AM_FUZZ_LDFLAGS = $(AM_LDFLAGS)
+if FUZZERS
+AM_FUZZ_LDFLAGS += -fsanitize=fuzzer
+else
+AM_FUZZ_SOURCES += tests/fuzz/driver.c
+endif
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/driver.c

@@ -1,0 +1,18 @@
+# A program for each module; each area lists its own in tests/AREA.mk.
+TEST_LIBS = libamavisd.la $(CORE_LIBS)
+AM_TESTS_ENVIRONMENT = G_TEST_SRCDIR='$(abs_top_srcdir)/tests' G_TEST_BUILDDIR='$(abs_top_builddir)/tests' \
+	AM_TOP_SRCDIR='$(abs_top_srcdir)' AM_TOP_BUILDDIR='$(abs_top_builddir)' \
+	ASAN_OPTIONS=$${ASAN_OPTIONS-abort_on_error=1} UBSAN_OPTIONS=print_stacktrace=1 \
+	LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp;
+
+include tests/mail.mk
+include tests/config.mk
+include tests/wire.mk
+include tests/smtp.mk
+include tests/plugin.mk
+include tests/policy.mk
+include tests/content.mk
+include tests/pipeline.mk
+include tests/session.mk
+include tests/tools.mk
+include tests/fuzz/local.mk
