@@ -1,2 +1,4 @@
 libamavisd_la_SOURCES += \
+	amavisd/wire/connect.c \
+	amavisd/wire/stream.c \
 	amavisd/wire/stream.h

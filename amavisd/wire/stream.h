@@ -51,11 +51,14 @@ gssize am_stream_read(AmStream *stream, gpointer buffer, gsize len, gint64 deadl
 gboolean am_stream_write(AmStream *stream, gconstpointer data, gsize len, gint64 deadline_us,
 			 GError **error);
 gboolean am_stream_flush(AmStream *stream, gint64 deadline_us, GError **error);
+/* Gathers only, never sends or waits: for who must not wait.  Watch am_stream_queued(). */
+void am_stream_queue(AmStream *stream, gconstpointer data, gsize len);
+gsize am_stream_queued(const AmStream *stream); /* output not sent yet */
 /* Sends what the socket takes now; TRUE when nothing is left waiting, FALSE with *error unset when
  * the rest must wait for EPOLLOUT. */
 gboolean am_stream_try_flush(AmStream *stream, GError **error);
 
-/* Gives back empty buffers. */
+/* Gives back empty buffers, and what is too large of others. */
 void am_stream_park(AmStream *stream);
 const char *am_stream_error(const AmStream *stream);
 /* Is the peer still there, with nothing unexpected to say?  For kept connections. */
@@ -65,5 +68,6 @@ gboolean am_stream_is_idle(AmStream *stream);
 char *am_stream_peer_address(const AmStream *stream, guint16 *port);
 
 /* Connects a stream socket until the deadline: "host" is an address literal or name, or path for a
- * Unix socket ("unix:/path").  Every address of a name is tried. */
+ * Unix socket ("unix:/path").  Every address of a name is tried, each with its share of the time
+ * left; looking up a name has the resolver's own limit of time.  RESOURCE. */
 AmStream *am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **error);
