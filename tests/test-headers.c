@@ -23,7 +23,8 @@ test_layout(void)
 	g_assert_cmpuint(sizeof(AmPlugin), ==, 128);
 	g_assert_cmpuint(offsetof(AmHost, product), ==, 8);
 	g_assert_cmpuint(offsetof(AmHost, edit), ==, 320);
-	g_assert_cmpuint(sizeof(AmHost), ==, 328);
+	g_assert_cmpuint(offsetof(AmHost, action_quarantine_id), ==, 328);
+	g_assert_cmpuint(sizeof(AmHost), ==, 336);
 #endif
 }
 

@@ -69,6 +69,8 @@ typedef enum {
 	AM_CAP_NETWORK = 1 << 2,   /* opens connections (session only) */
 	AM_CAP_EXEC = 1 << 3,      /* starts programs (reserved) */
 	AM_CAP_REENTRANT = 1 << 4, /* may be called from several threads at once */
+	AM_CAP_SCORES = 1 << 5,    /* a scanner that gives nothing but a spam score: not asked when
+	                            * every recipient bypasses spam checks */
 } AmCaps;
 
 typedef enum {
@@ -288,6 +290,8 @@ struct _AmHost {
 	const char *(*action_setting)(AmAction *action, const char *name);
 	/* One header change; the value is made safe and folded by the core. FALSE: bad name. */
 	gboolean (*edit)(AmAction *action, AmEditOp op, const char *name, const char *value);
+	/* Id under which a copy for this recipient is kept in a quarantine, "" when none is. */
+	const char *(*action_quarantine_id)(AmAction *action);
 };
 
 /* ---- the descriptor ------------------------------------------------------------------------ */
