@@ -58,7 +58,9 @@ guint am_config_group_line(const AmConfigGroup *group);
 
 /* Checks a plugin's group against the plugin's table (core keys enabled, plugin, order, required
  * are always allowed) and parses its values.  When group is NULL a group of defaults is made and
- * kept by config.  Only before the configuration is shared. Returns the group, never NULL. */
+ * kept by config.  Only before the configuration is shared.  specs is borrowed and must outlive
+ * config.  A second call with the same table keeps the values of the first. Also for the group
+ * [policy], name NULL.  Returns the group, never NULL. */
 const AmConfigGroup *am_config_check_group(AmConfig *config, const char *kind, const char *name,
 					   const AmSettingSpec *specs, GPtrArray *problems);
 
@@ -78,7 +80,9 @@ const char *am_config_raw(const AmConfigGroup *group, const char *key, const cha
 /* The table of a core group, NULL for an unknown kind. */
 const AmSettingSpec *am_config_core_specs(const char *kind);
 
-/* All that is in force, for `config show`: calls func for each group and key. */
+/* All that is in force, for `config show`: calls func for each group and key; value is the text as
+ * written or the default, NULL unset; file "" and line 0 for a default.  A group nobody has checked
+ * comes as it was written, with a spec that holds the name alone and lives for the call. */
 typedef void (*AmConfigFunc)(const AmConfigGroup *group, const AmSettingSpec *spec,
 			     const char *value, const char *file, guint line, gpointer user_data);
 void am_config_foreach(const AmConfig *config, AmConfigFunc func, gpointer user_data);

@@ -97,30 +97,78 @@ static const AmSettingSpec plugins_specs[] = {
 	{ NULL },
 };
 
+static const AmSettingSpec plugin_group_specs[] = {
+	{ "enabled", AM_SETTING_BOOL, "yes", NULL, "no: as if the group were not there" },
+	{ "plugin", AM_SETTING_STRING, NULL, NULL, "the plugin; default: the group's name" },
+	{ "order", AM_SETTING_INT, "50", "0..1000", "groups of a kind run in this order" },
+	{ "required", AM_SETTING_BOOL, "yes", NULL,
+	  "its failure makes a mail unchecked; no: is only logged" },
+	{ NULL },
+};
+
 static const struct {
 	const char *kind;
-	gboolean is_named;
-	const AmSettingSpec *specs;
+	gboolean is_named, is_plugin;
+	const AmSettingSpec *specs; /* NULL: somebody else's table */
 } groups[] = {
-	{ "amavisd", FALSE, amavisd_specs },   { "listener", TRUE, listener_specs },
-	{ "content", FALSE, content_specs },   { "routes", FALSE, routes_specs },
-	{ "next_hop", FALSE, next_hop_specs }, { "plugins", FALSE, plugins_specs },
+	{ "amavisd", FALSE, FALSE, amavisd_specs },
+	{ "listener", TRUE, FALSE, listener_specs },
+	{ "content", FALSE, FALSE, content_specs },
+	{ "routes", FALSE, FALSE, routes_specs },
+	{ "next_hop", FALSE, FALSE, next_hop_specs },
+	{ "plugins", FALSE, FALSE, plugins_specs },
+	{ "policy", FALSE, FALSE, NULL },
+	{ "scanner", TRUE, TRUE, NULL },
+	{ "decoder", TRUE, TRUE, NULL },
+	{ "action", TRUE, TRUE, NULL },
+	{ "quarantine", TRUE, TRUE, NULL },
 };
+
+static const char *const kinds[] = {
+	"amavisd", "listener", "content", "routes",  "next_hop",   "plugins",
+	"policy",  "scanner",  "decoder", "action", "quarantine", NULL,
+};
+
+const char *const *
+am_config_kinds(void)
+{
+	G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == G_N_ELEMENTS(groups) + 1);
+	return kinds;
+}
+
+/* G_N_ELEMENTS(groups) for an unknown kind. */
+static gsize
+schema_find(const char *kind)
+{
+	gsize i = 0;
+	while (i < G_N_ELEMENTS(groups) && strcmp(groups[i].kind, kind) != 0)
+		i++;
+	return i;
+}
+
+gboolean
+am_config_kind_is_known(const char *kind)
+{
+	return schema_find(kind) < G_N_ELEMENTS(groups);
+}
+
+gboolean
+am_config_kind_is_named(const char *kind)
+{
+	gsize i = schema_find(kind);
+	return i < G_N_ELEMENTS(groups) && groups[i].is_named;
+}
 
 const AmSettingSpec *
 am_config_core_specs(const char *kind)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
-		if (strcmp(groups[i].kind, kind) == 0)
-			return groups[i].specs;
-	return NULL;
+	gsize i = schema_find(kind);
+	return i < G_N_ELEMENTS(groups) ? groups[i].specs : NULL;
 }
 
-gboolean
-am_config_core_is_named(const char *kind)
+const AmSettingSpec *
+am_config_plugin_specs(const char *kind)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
-		if (strcmp(groups[i].kind, kind) == 0)
-			return groups[i].is_named;
-	return FALSE;
+	gsize i = schema_find(kind);
+	return i < G_N_ELEMENTS(groups) && groups[i].is_plugin ? plugin_group_specs : NULL;
 }
