@@ -1,2 +1,3 @@
 libamavisd_la_SOURCES += \
+	amavisd/log/log.c \
 	amavisd/log/log.h

@@ -38,6 +38,7 @@ void am_log_record(AmLogLevel level, const char *line);
 			am_log(AM_LOG_DEBUG, NULL, __VA_ARGS__); \
 	} while (0)
 
-/* Appends `text` to `out` fit for a log line: bytes below 0x20, 0x7f, backslash and invalid UTF-8
- * as \xNN, quoted by "" when it holds blanks, '=' or '"', cut at `max` bytes. */
+/* Appends `text` to `out` fit for a log line: bytes below 0x20, 0x7f, backslash, quotes
+ * and invalid UTF-8 as \xNN, in "" when it is empty or holds blanks, '=' or '"', cut at `max`
+ * bytes between the quotes. */
 void am_log_append_safe(GString *out, const char *text, gsize max);

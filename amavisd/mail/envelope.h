@@ -20,7 +20,7 @@ typedef struct {
 } AmRecipient;
 
 typedef struct {
-	char *sender; /* internal form, "" is the null reverse-path */
+	char *sender; /* internal form, "" is the null reverse-path, NULL before MAIL */
 	GPtrArray *recipients; /* of AmRecipient, in the order given */
 	AmBody body;
 	gboolean smtputf8;
@@ -41,8 +41,10 @@ typedef struct {
 	gint64 time_us;       /* wall clock at MAIL */
 } AmEnvelope;
 
+/* Texts that may be unknown are "", policy_banks is empty, sender NULL. */
 AmEnvelope *am_envelope_new(void);
-/* Forgets sender, recipients and parameters, keeps what belongs to the connection. */
+/* Forgets sender, recipients and parameters, keeps what belongs to the connection: from `listener`
+ * on all but the time.  XFORWARD comes before MAIL, so its attributes are the server's to end. */
 void am_envelope_reset(AmEnvelope *envelope);
 void am_envelope_free(AmEnvelope *envelope);
 AmRecipient *am_envelope_add_recipient(AmEnvelope *envelope, const char *address);

@@ -35,3 +35,5 @@ char *am_reply_to_string(const AmReply *reply);
  * RESOURCE 451 4.3.2 (ENOSPC in the text's cause: use am_reply_disk_full()), DATA 451 4.3.5,
  * SCANNER 451 4.5.0, LIMIT 552 5.3.4, others 451 4.3.0.  The text never shows our internals. */
 AmReply *am_reply_from_error(const GError *error);
+/* 452 4.3.1, for what am_spool_is_disk_full() and its like found. */
+AmReply *am_reply_disk_full(void);

@@ -4,9 +4,9 @@
 #pragma once
 
 /* The report: what the content process found in a mail.  Facts only, typed, versioned, bounded.
- * It travels as serialised GVariant data, which is safe to read from a hostile writer, and is
- * checked on arrival: version, counts, indexes, offsets against the mail's size, UTF-8 of every
- * text.  Session-side scanners add their findings to the same value.  One thread at a time. */
+ * It travels as packed bytes (pack.h) from a writer that may be hostile, and is checked on arrival:
+ * version, counts, indexes, offsets against the mail's size, UTF-8 of every text.  Session-side
+ * scanners add their findings to the same value.  One thread at a time. */
 
 #include <glib.h>
 
@@ -17,7 +17,15 @@
 #define AM_REPORT_VERSION 1
 #define AM_REPORT_MAX_BYTES (8u << 20) /* serialised */
 #define AM_REPORT_MAX_PARTS 100000u
-#define AM_REPORT_MAX_FINDINGS 1000u /* further ones are counted, not kept */
+#define AM_REPORT_MAX_DEPTH 250u /* levels of parts; deeper ones are hung in at this level */
+#define AM_REPORT_MAX_NAMES 64u  /* readings of the name of one part */
+/* Further findings are counted, not kept; but the first of each kind is kept always, so that no
+ * flood of small findings hides a virus. */
+#define AM_REPORT_MAX_FINDINGS 1000u
+#define AM_REPORT_MAX_KINDS 32u
+#define AM_REPORT_MAX_TESTS 1000u   /* further ones are dropped; the score has them all */
+#define AM_REPORT_MAX_FAILURES 100u /* further ones are dropped */
+#define AM_REPORT_MAX_SCANNERS 250u /* further ones are dropped */
 #define AM_REPORT_MAX_DEFECTS 100u   /* as Amavis */
 #define AM_REPORT_MAX_FIELDS 10000u  /* header fields in the table */
 
@@ -33,6 +41,8 @@ typedef struct {
 	guint64 size;        /* decoded bytes */
 	guint32 flags;       /* AmPartFlags */
 	char *reason;        /* why undecoded, "" none */
+	guint32 depth;       /* 0 for the root */
+	guint32 n_children;  /* so far */
 } AmReportPart;
 
 typedef struct {
@@ -96,14 +106,21 @@ typedef struct {
 	gboolean is_scored;
 	double score;        /* sum over scanners */
 	guint32 decode_us, scan_us; /* time spent in the worker */
+	GPtrArray *kinds;    /* of findings, each once; kept by am_report_add_finding() */
 } AmReport;
 
 AmReport *am_report_new(void);
 void am_report_free(AmReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmReport, am_report_free)
 
+/* Sets a text of the report or of a part to a copy made valid UTF-8; NULL stands for "". */
+void am_report_set_text(char **slot, const char *text);
+
 /* All texts are copied and made valid UTF-8; NULL stands for "". */
 AmReportPart *am_report_add_part(AmReport *report, gint32 parent); /* path is made; borrowed */
+/* name: as written, name_len bytes; for the rest see AmHeaderField.  Not checked here. */
+void am_report_add_field(AmReport *report, const char *name, guint32 name_len, guint64 offset,
+			 guint32 value, guint32 len);
 void am_report_add_finding(AmReport *report, const char *kind, const char *name,
 			   const char *scanner, gint32 part, const char *detail);
 void am_report_add_defect(AmReport *report, const char *kind, const char *field, guint64 position,
@@ -115,7 +132,10 @@ void am_report_add_scanner(AmReport *report, const char *scanner, guint32 durati
 const AmHeaderField *am_report_field(const AmReport *report, const char *name);
 gboolean am_report_has_finding(const AmReport *report, const char *kind);
 
-/* Serialise; parts beyond the limits are left out and a "limit" finding says so. */
+/* Serialise; what is beyond the limits is left out, texts are cut (of a part's names the end is
+ * kept, where the extension is), and if parts, names or fields had to go a "limit" finding says so.
+ * 8 MiB hold 20,000 parts and more. */
 GBytes *am_report_serialize(const AmReport *report);
-/* Reads and checks; mail_size bounds the offsets.  SCANNER error with what is wrong. */
+/* Reads and checks; mail_size bounds the offsets.  SCANNER error with what is wrong.  A part's path
+ * is not sent, it follows from the parents. */
 AmReport *am_report_parse(GBytes *bytes, guint64 mail_size, GError **error);

@@ -20,8 +20,10 @@ AmSpool *am_spool_new(const char *directory, guint64 memory_limit);
 gboolean am_spool_append(AmSpool *spool, gconstpointer data, gsize len, GError **error);
 /* Writes out what is buffered; the spool is read-only from here. */
 gboolean am_spool_finish(AmSpool *spool, GError **error);
-int am_spool_fd(const AmSpool *spool); /* owned by the spool; valid after finish */
-guint64 am_spool_size(const AmSpool *spool);
+/* Owned by the spool; -1 before finish.  It can be read only: a memfd is sealed, a file is opened
+ * for reading, so a content worker that holds it cannot change the mail.  Use pread(). */
+int am_spool_fd(const AmSpool *spool);
+guint64 am_spool_size(const AmSpool *spool); /* bytes appended so far */
 gboolean am_spool_is_disk_full(const AmSpool *spool);
 void am_spool_free(AmSpool *spool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSpool, am_spool_free)
