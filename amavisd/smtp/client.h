@@ -35,6 +35,7 @@ void am_smtp_pool_expire(AmSmtpPool *pool); /* closes what is too old; call ever
 typedef struct {
 	const AmRecipient *recipient; /* borrowed */
 	AmReply *reply;               /* out, owned: next hop's final word on this recipient */
+	gboolean is_own;              /* out: the reply is ours, no next hop gave one */
 } AmDelivery;
 
 typedef struct {
