@@ -32,8 +32,12 @@ void am_category_set_add(AmCategorySet *set, AmCategory major, guint minor);
 gboolean am_category_set_has(const AmCategorySet *set, AmCategory major);
 AmCategory am_category_set_highest(const AmCategorySet *set, guint *minor); /* NONE when empty */
 
-/* "clean" "mta-error" "oversized" "bad-header" "spammy" "spam" "unchecked" "banned" "virus" */
+/* Highest minor of one major; 0 when it has none or is not in the set. */
+guint am_category_set_highest_minor(const AmCategorySet *set, AmCategory major);
+
+/* "none" "clean" "mta-error" "oversized" "bad-header" "spammy" "spam" "unchecked" "banned" "virus" */
 const char *am_category_name(AmCategory category);
-AmCategory am_category_from_name(const char *name); /* NONE when unknown */
+AmCategory am_category_from_name(const char *name); /* NONE when unknown; '_' as in
+                                                       * settings is taken for '-' */
 /* Name with the minor where it has one: "unchecked,encrypted", "bad-header,missing". Borrowed. */
 const char *am_category_minor_name(AmCategory major, guint minor); /* NULL when it has none */

@@ -8,7 +8,7 @@
 #include <glib.h>
 
 #include "mail/edits.h"
-#include "mail/envelope.h"
+#include "mail/mail.h"
 #include "mail/reply.h"
 #include "policy/settings.h"
 
@@ -31,7 +31,7 @@ typedef struct {
 	/* set while it is carried out */
 	AmReply *reply;          /* owned: what we answer for this recipient */
 	gboolean wants_dsn;      /* a DSN to the sender is due (bounce) */
-	char *dsn_suppressed;    /* why none is sent although the destiny is bounce, "" : sent */
+	char *dsn_suppressed;    /* why none may be sent for this recipient, "" : one may */
 	gboolean is_delivered;   /* next hop's 2xx */
 	char *next_hop;          /* "127.0.0.1:10025", "" none */
 	char *queue_id_out;      /* next hop's, "" none */
@@ -43,7 +43,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmDisposition, am_disposition_free)
 
 /* One answer for many recipients (features R2), from each recipient's reply and destiny:
  * any 4xx: that 4xx; all discarded: 250; all discarded or rejected with at least one reject: that
- * 5xx (a next hop's own before ours); else 250, and every rejected or failed recipient gets
+ * 5xx (a next hop's own before ours); else 250, and every bounced, rejected or failed recipient gets
  * wants_dsn (R7).  With is_lmtp nothing is combined: *each* recipient's reply as it is, bounced ones
- * 250 (R3).  Returns AmReply's: one, or one for each recipient. */
+ * 250 (R3) with wants_dsn.  wants_dsn is set or cleared on each; whether a DSN that is wanted may be
+ * sent says dsn_suppressed.  A recipient without a reply counts as 451 4.5.0; a refusal is the next
+ * hop's own when the destiny is PASS.  Returns AmReply's: one, or one for each recipient. */
 GPtrArray *am_disposition_replies(GPtrArray *dispositions, gboolean is_lmtp);
+
+/* Why no DSN about a failure may be sent for this recipient (features R8, in that order), "" when one
+ * may: NOTIFY, null sender, discarded, score above dsn_cutoff_level, bulk mail with bad content.
+ * Constant text.  The judge fills dsn_suppressed with it. */
+const char *am_disposition_dsn_obstacle(const AmDisposition *disposition, const AmMail *mail);

@@ -11,19 +11,22 @@
  *     CAT_destiny     pass | bounce | reject | discard | tempfail   (features C3 has the defaults;
  *                     clean and spammy: pass; mta_error: tempfail)
  *     CAT_lover       yes: passes to this recipient in spite of the category
- *     CAT_quarantine  instance of a quarantine plugin ("file"), "" none.  Default: "file" for
- *                     virus, banned, spam, bad_header and unchecked when blocked, else none
- *     CAT_subject_tag text put before the subject of a local recipient's mail
+ *     CAT_quarantine  instance of a quarantine plugin: "file" whenever the category is the main or
+ *                     the blocking one, "blocked:file" only when it blocks, "" never.  Default:
+ *                     "blocked:file" for virus, banned, spam, bad_header and unchecked, else ""
+ *     CAT_subject_tag text put before the subject of a local recipient's mail when CAT is main
  *     CAT_admin       whom to tell, "" nobody
  *     bypass_virus_checks bypass_spam_checks bypass_banned_checks bypass_header_checks
  * and  tag_level tag2_level tag3_level kill_level dsn_cutoff_level quarantine_cutoff_level
- *      (2.0, 6.31, unset, 6.9, 10, 25: Debian's Amavis), tag2_subject, tag3_subject
- *      local (is the recipient ours: yes by default until local_domains is set), local_domains,
- *      message_size_limit (bytes, 0 none), forward_route (default: [routes] forward),
- *      banned_rules (names of rules, default "default"), header_tests (which kinds count),
- *      unchecked_on_failure (tempfail | pass: what happens when content could not be looked at at
- *      all), remove_existing_x_scanned, x_virus_scanned (text), add_spam_headers, redirect
- *      (address), archive_quarantine, always_bcc, score_add (points added for this recipient). */
+ *      (2.0, 6.31, never, 6.31, 10, 25: Debian's Amavis; "never" is HUGE_VAL),
+ *      tag2_subject (subject tag of spammy and spam mail), tag3_subject (instead, from tag3_level),
+ *      local (auto | yes | no: is the recipient ours; auto: by local_domains), local_domains (lookup
+ *      keys; all when empty), message_size_limit (bytes, 0 none), forward_route (default: [routes]
+ *      forward), banned_rules (names of rules, default "default"), header_tests (kinds that count),
+ *      finding_categories (kind=category, ...), unchecked_on_failure (tempfail | pass: what happens
+ *      when content could not be looked at), remove_existing_x_scanned, x_virus_scanned (text),
+ *      add_spam_headers, redirect (address), archive_quarantine, always_bcc, score_add (points added
+ *      for this recipient). */
 
 #include <glib.h>
 
@@ -42,26 +45,33 @@ typedef enum {
 
 const char *am_destiny_name(AmDestiny destiny);
 
-/* Copied for each recipient, so small; texts belong to a string chunk of the policy generation or
- * are interned by am_settings_set() in the settings' own `texts`. */
+typedef enum { AM_LOCAL_AUTO, AM_LOCAL_YES, AM_LOCAL_NO } AmLocalRule;
+typedef enum { AM_ON_FAILURE_TEMPFAIL, AM_ON_FAILURE_PASS } AmOnFailure;
+
+/* Copied for each recipient, so small; texts belong to a string chunk of the policy generation, are
+ * constant (defaults), or are interned by am_settings_set() in the settings' own `texts`. */
 typedef struct {
 	AmDestiny destiny[AM_N_CATEGORIES];
 	gboolean is_lover[AM_N_CATEGORIES];
-	const char *quarantine[AM_N_CATEGORIES];  /* "" none */
+	const char *quarantine[AM_N_CATEGORIES];  /* "" none; may start with "blocked:" */
 	const char *subject_tag[AM_N_CATEGORIES]; /* "" none */
 	const char *admin[AM_N_CATEGORIES];       /* "" none */
 	gboolean bypass_virus, bypass_spam, bypass_banned, bypass_header;
 	double tag_level, tag2_level, tag3_level, kill_level; /* HUGE_VAL: never */
 	double dsn_cutoff_level, quarantine_cutoff_level;
 	double score_add;
-	gboolean is_local;
+	AmLocalRule local_rule;
+	gboolean is_local; /* result for this recipient: am_policy_settings() */
+	const char *local_domains;
 	guint64 message_size_limit;
-	const char *forward_route; /* "" : [routes] forward */
-	const char *banned_rules;  /* names separated by commas */
-	const char *header_tests;  /* kinds separated by commas */
-	gboolean pass_unchecked_on_failure;
+	const char *forward_route;      /* "" : [routes] forward */
+	const char *banned_rules;       /* names separated by commas */
+	const char *header_tests;       /* kinds separated by commas */
+	const char *finding_categories; /* "kind=category, ..." */
+	AmOnFailure unchecked_on_failure;
 	gboolean remove_existing_x_scanned;
 	gboolean add_spam_headers;
+	const char *tag2_subject, *tag3_subject;
 	const char *x_virus_scanned; /* "" : do not add */
 	const char *redirect;        /* "" none */
 	const char *archive_quarantine;
@@ -72,9 +82,21 @@ typedef struct {
 const AmSettingSpec *am_settings_specs(void);
 void am_settings_init(AmSettings *settings); /* defaults */
 AmSettings *am_settings_copy(const AmSettings *settings);
+void am_settings_clear(AmSettings *settings); /* frees what it owns, not itself */
 void am_settings_free(AmSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSettings, am_settings_free)
+/* Number of a setting for am_settings_take(), -1 when there is none of that name. */
+int am_settings_find(const char *name);
 /* Sets by name from text; DATA: unknown name (with the nearest known one) or bad value. */
 gboolean am_settings_set(AmSettings *settings, const char *name, const char *text, GError **error);
+/* The same with the text interned in `texts`, which must outlive the settings and all copies. */
+gboolean am_settings_set_shared(AmSettings *settings, GStringChunk *texts, const char *name,
+				const char *text, GError **error);
+/* Takes one setting (of am_settings_find()) over from another, texts borrowed. */
+void am_settings_take(AmSettings *settings, const AmSettings *from, int setting);
 /* Value as text, to be freed; NULL unknown name. */
 char *am_settings_get(const AmSettings *settings, const char *name);
+/* Calls func for each trimmed, non-empty word of a list separated by commas or blanks until it
+ * says FALSE. The word is not NUL-ended. */
+typedef gboolean (*AmWordFunc)(const char *word, gsize len, gpointer user_data);
+void am_settings_each_word(const char *list, AmWordFunc func, gpointer user_data);
