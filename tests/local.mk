@@ -3,7 +3,8 @@ TEST_LIBS = libamavisd.la $(CORE_LIBS)
 AM_TESTS_ENVIRONMENT = G_TEST_SRCDIR='$(abs_top_srcdir)/tests' G_TEST_BUILDDIR='$(abs_top_builddir)/tests' \
 	AM_TOP_SRCDIR='$(abs_top_srcdir)' AM_TOP_BUILDDIR='$(abs_top_builddir)' \
 	ASAN_OPTIONS=$${ASAN_OPTIONS-abort_on_error=1} UBSAN_OPTIONS=print_stacktrace=1 \
-	LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp;
+	LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
+	export G_TEST_SRCDIR G_TEST_BUILDDIR AM_TOP_SRCDIR AM_TOP_BUILDDIR ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS;
 
 include tests/mail.mk
 include tests/config.mk
