@@ -16,4 +16,5 @@ include tests/content.mk
 include tests/pipeline.mk
 include tests/session.mk
 include tests/tools.mk
+include tests/integration.mk
 include tests/fuzz/local.mk

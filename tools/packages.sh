@@ -1,0 +1,49 @@
+#!/bin/bash
+# Copyright (C) 2026 the amavisd authors
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# The Debian packages that building, the demonstration and the tests need.  Sourced by quickstart and
+# check:  packages_install SET...
+
+packages_build="build-essential autoconf automake libtool pkg-config
+	libglib2.0-dev libgmime-3.0-dev libjson-glib-dev liblua5.4-dev libmagic-dev libssl-dev
+	libseccomp-dev libcap-ng-dev libidn2-dev libsystemd-dev libclamav-dev libarchive-dev
+	libsasl2-dev file"
+packages_demo="python3-minimal python3 procps"
+packages_test="python3 procps postfix swaks spamassassin spamd clamav-testfiles lua5.4 mandoc
+	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
+	gzip rpm mount passwd git ca-certificates"
+
+# Installs what is missing of the named sets; needs root only when something is.
+packages_install() {
+	local set name missing=() sudo=
+	for set; do
+		set=packages_$set
+		for name in ${!set}; do
+			dpkg-query -W -f '${Status}' "$name" 2>/dev/null |
+				grep -q '^install ok installed' || missing+=("$name")
+		done
+	done
+	[ ${#missing[@]} -eq 0 ] && return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || {
+			echo "these packages are missing, run as root: ${missing[*]}" >&2
+			return 1
+		}
+		sudo=sudo
+	fi
+	echo "installing: ${missing[*]}"
+	$sudo apt-get -q update >/dev/null || return 1
+	# no service may start here: the tests start what they need, where they need it
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null &&
+			$sudo chmod 755 $policy && made=1
+	fi
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
+		"${missing[@]}" >/tmp/amavisd-packages.$$ 2>&1
+	local status=$?
+	[ -n "$made" ] && $sudo rm -f $policy
+	[ $status -eq 0 ] || tail -n 30 /tmp/amavisd-packages.$$ >&2
+	rm -f /tmp/amavisd-packages.$$
+	return $status
+}
