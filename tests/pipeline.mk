@@ -11,3 +11,15 @@ TESTS += tests/test-plugin-file
 tests_test_plugin_file_SOURCES = tests/test-plugin-file.c tests/plugin-mock.c tests/plugin-mock.h
 tests_test_plugin_file_LDADD = $(CORE_LIBS)
 endif
+if PLUGIN_SPAMD
+check_PROGRAMS += tests/test-plugin-spamd tests/fuzz/fuzz-spamd
+TESTS += tests/test-plugin-spamd
+tests_test_plugin_spamd_SOURCES = tests/test-plugin-spamd.c tests/plugin-mock.c tests/plugin-mock.h \
+	plugins/scanners/spamd/connection.c plugins/scanners/spamd/reply.c
+tests_test_plugin_spamd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_test_plugin_spamd_LDADD = $(CORE_LIBS)
+tests_fuzz_fuzz_spamd_SOURCES = tests/fuzz/fuzz-spamd.c plugins/scanners/spamd/reply.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_spamd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_fuzz_fuzz_spamd_LDADD = $(CORE_LIBS)
+tests_fuzz_fuzz_spamd_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
