@@ -11,9 +11,13 @@
 
 #include "mail/error.h"
 
+#define AM_ADDRESS_MAX_LOCAL 512  /* bytes; RFC 5321 4.5.3.1.1 has 64, which VERP and SRS exceed */
+#define AM_ADDRESS_MAX_DOMAIN 255 /* bytes (RFC 5321 4.5.3.1.2) */
+
 /* Reads "<...>" (or a bare address when `lax`) at the start of `text`; sets *internal to a new
- * string ("" for the null reverse-path <>) and *end behind it.  FALSE with PROTOCOL: bad syntax,
- * local part over 64 or domain over 255 bytes, control bytes.  Address literals are checked. */
+ * string ("" for the null reverse-path <>) and *end (may be NULL) behind it; a bare address ends at a
+ * blank or the end of the text.  A mailbox without a domain is taken.  FALSE with PROTOCOL: bad
+ * syntax, too long, control bytes, not UTF-8.  Address literals are checked. */
 gboolean am_address_parse_path(const char *text, gboolean lax, char **internal, const char **end,
 			       GError **error);
 /* internal to smtp form: quotes the local part when needed.  To be freed. */

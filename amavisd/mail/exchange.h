@@ -34,15 +34,19 @@ typedef struct {
 
 void am_inspect_request_clear(AmInspectRequest *request);
 
-/* Session side.  Sends the request with the mail's descriptor. */
+/* Session side.  Sends the request with the mail's descriptor, until request->deadline_us: a worker
+ * may be some way off, but only a request with very many recipients does not fit into the socket.
+ * Recipients beyond 1 MiB are left out.  Errors as for the report. */
 gboolean am_exchange_send_request(int socket, const AmInspectRequest *request, int mail_fd,
 				  GError **error);
 /* Waits for the hello until the deadline; *pid is the worker's, vouched for by the kernel. */
 gboolean am_exchange_receive_hello(int socket, gint64 deadline_us, pid_t *pid, GError **error);
-/* Waits for the whole report.  SCANNER when the worker went away, RESOURCE at the deadline. */
+/* Waits for the whole report.  SCANNER when the worker went away or broke the protocol, RESOURCE at
+ * the deadline. */
 GBytes *am_exchange_receive_report(int socket, gint64 deadline_us, GError **error);
 
-/* Worker side. */
+/* Worker side.  PROTOCOL when the session went away or broke the protocol; a request must be whole
+ * within 10 seconds (RESOURCE).  *mail_fd is the caller's, *request to be cleared. */
 gboolean am_exchange_send_hello(int socket, GError **error);
 gboolean am_exchange_receive_request(int socket, AmInspectRequest *request, int *mail_fd,
 				     GError **error);

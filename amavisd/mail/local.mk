@@ -1,10 +1,13 @@
 libamavisd_la_SOURCES += \
+	amavisd/mail/address.c \
 	amavisd/mail/address.h \
+	amavisd/mail/edits.c \
 	amavisd/mail/edits.h \
 	amavisd/mail/envelope.c \
 	amavisd/mail/envelope.h \
 	amavisd/mail/error.c \
 	amavisd/mail/error.h \
+	amavisd/mail/exchange.c \
 	amavisd/mail/exchange.h \
 	amavisd/mail/fd.h \
 	amavisd/mail/mail.c \
