@@ -1,0 +1,36 @@
+# Objects for tests of the registry; -rpath makes libtool build them as shared ones.
+TEST_PLUGIN_LDFLAGS = $(AM_PLUGIN_LDFLAGS) -rpath /nowhere
+check_LTLIBRARIES += tests/plugins/am-words.la tests/plugins/am-several.la tests/plugins/am-old.la \
+	tests/plugins/am-future.la tests/plugins/am-none.la
+tests_plugins_am_words_la_SOURCES = tests/plugins/words.c
+tests_plugins_am_words_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_am_words_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_am_words_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_am_words_la_LIBADD = $(GLIB_LIBS)
+tests_plugins_am_several_la_SOURCES = tests/plugins/several.c
+tests_plugins_am_several_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_am_several_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_am_several_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_am_several_la_LIBADD = $(GLIB_LIBS)
+# built against the header as it was
+tests_plugins_am_old_la_SOURCES = tests/plugins/several.c
+tests_plugins_am_old_la_CPPFLAGS = -I$(top_srcdir)/tests -DPLUGIN_HEADER='"data/plugin-1.0.h"' \
+	-DPLUGIN_NAME='"old"'
+tests_plugins_am_old_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_am_old_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_am_old_la_LIBADD = $(GLIB_LIBS)
+tests_plugins_am_future_la_SOURCES = tests/plugins/several.c
+tests_plugins_am_future_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS) -DPLUGIN_FROM_THE_FUTURE \
+	-DPLUGIN_NAME='"future"'
+tests_plugins_am_future_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_am_future_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_am_future_la_LIBADD = $(GLIB_LIBS)
+tests_plugins_am_none_la_SOURCES = tests/plugins/not-a-plugin.c
+tests_plugins_am_none_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_am_none_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+EXTRA_DIST += tests/data/plugin-1.0.h
+
+check_PROGRAMS += tests/test-registry
+TESTS += tests/test-registry
+tests_test_registry_SOURCES = tests/test-registry.c
+tests_test_registry_LDADD = $(TEST_LIBS)
