@@ -53,6 +53,7 @@ typedef enum {
 	AM_SERVER_WAIT_INPUT,  /* park until readable */
 	AM_SERVER_WAIT_OUTPUT, /* park until writable */
 	AM_SERVER_CLOSE,       /* over: free it */
+	AM_SERVER_YIELD,       /* has more to do: step again, after the others had their turn */
 } AmServerStep;
 
 /* Does all that can be done with what has arrived.  The first call greets. */

@@ -1,0 +1,440 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The commands of the SMTP and LMTP server, one function each, found by the table at the end.
+ * RFC 5321 4.1 and 4.3; RFC 2033 4; XFORWARD as Postfix has it. */
+
+#include <config.h>
+
+#include "smtp/server-private.h"
+
+#include <string.h>
+
+#include "log/log.h"
+#include "mail/address.h"
+
+#define COMMAND_LINE_MAX                                                                           \
+	510 /* bytes without CRLF (RFC 5321 4.5.3.1.4), where no parameters may come */
+#define COMMAND_HELO_MAX 255 /* bytes of the name a client greets with */
+
+typedef void (*CommandFunc)(AmSmtpServer *server, const char *argument);
+
+typedef enum {
+	COMMAND_PLAIN = 0,
+	COMMAND_LONG = 1 << 0, /* may be as long as AM_SERVER_LINE_MAX */
+	COMMAND_NO_ARGUMENT = 1 << 1,
+	COMMAND_ARGUMENT = 1 << 2, /* must have one */
+	COMMAND_GREETED = 1 << 3,  /* only behind HELO, EHLO, LHLO */
+} CommandFlags;
+
+/* Both greetings end what transaction there was (RFC 5321 4.1.4). */
+static gboolean
+command_greet(AmSmtpServer *server, const char *name)
+{
+	if (strlen(name) > COMMAND_HELO_MAX || strchr(name, ' ') != NULL) {
+		am_server_refuse(server, 501, "5.5.4", "Invalid name in greeting");
+		return FALSE;
+	}
+	am_server_abandon(server);
+	am_server_forget_xforward(server);
+	g_free(server->helo);
+	server->helo = g_strdup(name);
+	return TRUE;
+}
+
+static void
+command_extended_greeting(AmSmtpServer *server, const char *name)
+{
+	if (!command_greet(server, name))
+		return;
+	server->is_extended = TRUE;
+	g_autoptr(GString) text = g_string_new(server->config->hostname);
+	g_string_append(text, "\nPIPELINING\nSIZE");
+	if (server->config->size_limit > 0)
+		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
+	g_string_append(text, "\n8BITMIME\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8"
+			      "\nXFORWARD " AM_SERVER_XFORWARD_KEYWORDS);
+	am_server_reply(server, 250, NULL, "%s", text->str);
+}
+
+static void
+command_helo(AmSmtpServer *server, const char *name)
+{
+	if (server->config->is_lmtp) {
+		am_server_refuse(server, 500, "5.5.1", "This is LMTP, say LHLO");
+	} else if (command_greet(server, name)) {
+		server->is_extended = FALSE;
+		am_server_reply(server, 250, NULL, "%s", server->config->hostname);
+	}
+}
+
+static void
+command_ehlo(AmSmtpServer *server, const char *name)
+{
+	if (server->config->is_lmtp) /* RFC 2033 4.1 */
+		am_server_refuse(server, 500, "5.5.1", "This is LMTP, say LHLO");
+	else
+		command_extended_greeting(server, name);
+}
+
+static void
+command_lhlo(AmSmtpServer *server, const char *name)
+{
+	if (!server->config->is_lmtp)
+		am_server_refuse(server, 500, "5.5.1", "This is SMTP, say EHLO");
+	else
+		command_extended_greeting(server, name);
+}
+
+/* "FROM:" or "TO:" in any case, then blanks that the grammar does not have but clients send. */
+static const char *
+command_skip_word(const char *argument, const char *word)
+{
+	if (g_ascii_strncasecmp(argument, word, strlen(word)) != 0)
+		return NULL;
+	argument += strlen(word);
+	while (*argument == ' ')
+		argument++;
+	return argument;
+}
+
+/* Reads the path; NULL after a refusal.  *params: what follows it. */
+static char *
+command_read_path(AmSmtpServer *server, const char *argument, gboolean is_sender,
+		  const char **params)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *address = NULL;
+	const char *word = is_sender ? "FROM:" : "TO:";
+	const char *path = command_skip_word(argument, word);
+	if (path == NULL) {
+		am_server_refuse(server, 501, "5.5.4", "Syntax: %s %s<address>",
+				 is_sender ? "MAIL" : "RCPT", word);
+		return NULL;
+	}
+	if (!am_address_parse_path(path, FALSE, &address, params, &error)) {
+		am_server_refuse(server, 501, is_sender ? "5.1.7" : "5.1.3", "Bad %s address: %s",
+				 is_sender ? "sender" : "recipient", error->message);
+		return NULL;
+	}
+	if (**params != '\0' && **params != ' ') {
+		am_server_refuse(server, 501, "5.5.4", "Bad syntax behind the address");
+		return NULL;
+	}
+	return g_steal_pointer(&address);
+}
+
+/* What we know of the client: of XFORWARD if it came, else of who is connected. */
+static void
+command_set_client(AmSmtpServer *server, AmEnvelope *envelope)
+{
+	struct {
+		XforwardAttribute attribute;
+		char **field;
+		const char *own;
+	} rows[] = {
+		{ XFORWARD_ADDR, &envelope->client_address, server->peer_address },
+		{ XFORWARD_NAME, &envelope->client_name, "" },
+		{ XFORWARD_HELO, &envelope->helo, server->helo },
+		{ XFORWARD_IDENT, &envelope->queue_id, "" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *value = NULL;
+		if (server->xforward != NULL)
+			value = server->xforward[rows[i].attribute];
+		g_free(*rows[i].field);
+		*rows[i].field = g_strdup(value != NULL ? value : rows[i].own);
+	}
+}
+
+/* RFC 3848 and, with UTF-8, RFC 6531 3.7.3. */
+static const char *
+command_protocol(const AmSmtpServer *server, gboolean is_utf8)
+{
+	if (server->config->is_lmtp)
+		return is_utf8 ? "UTF8LMTP" : "LMTP";
+	if (is_utf8)
+		return "UTF8SMTP";
+	return server->is_extended ? "ESMTP" : "SMTP";
+}
+
+static AmEnvelope *
+command_make_envelope(AmSmtpServer *server, char *sender)
+{
+	AmEnvelope *envelope = am_envelope_new();
+	envelope->sender = sender;
+	g_free(envelope->listener);
+	envelope->listener = g_strdup(server->config->listener);
+	g_free(envelope->peer_address);
+	envelope->peer_address = g_strdup(server->peer_address);
+	envelope->peer_port = server->peer_port;
+	envelope->time_us = g_get_real_time();
+	if (server->config->policy_banks != NULL) {
+		g_strfreev(envelope->policy_banks);
+		envelope->policy_banks = g_strdupv((char **)server->config->policy_banks);
+	}
+	command_set_client(server, envelope);
+	return envelope;
+}
+
+/* Parameters and size; NULL when all is well. */
+static AmReply *
+command_check_mail(AmSmtpServer *server, AmEnvelope *envelope, const char *params)
+{
+	AmReply *reply = am_server_mail_params(envelope, params);
+	if (reply != NULL)
+		return reply;
+	guint64 limit = server->config->size_limit;
+	if (limit > 0 && envelope->declared_size > 0 && (guint64)envelope->declared_size > limit)
+		return am_reply_new(552, "5.3.4", "Message is larger than this system takes");
+	if (!envelope->smtputf8 && !am_address_is_ascii(envelope->sender))
+		return am_reply_new(553, "5.6.7", "Sender address needs SMTPUTF8");
+	return NULL;
+}
+
+static void
+command_mail(AmSmtpServer *server, const char *argument)
+{
+	const char *params;
+	if (server->envelope != NULL) {
+		am_server_refuse(server, 503, "5.5.1", "Nested MAIL");
+		return;
+	}
+	char *sender = command_read_path(server, argument, TRUE, &params);
+	if (sender == NULL)
+		return;
+	g_autoptr(AmEnvelope) envelope = command_make_envelope(server, sender);
+	g_autoptr(AmReply) bad = command_check_mail(server, envelope, params);
+	if (bad != NULL) {
+		am_server_refuse(server, bad->code, bad->enhanced, "%s", bad->text);
+		return;
+	}
+	g_autoptr(AmReply) busy = NULL;
+	if (server->ops->on_begin != NULL)
+		busy = server->ops->on_begin(server->user);
+	if (busy != NULL) {
+		am_server_queue_reply(server, busy);
+		if (busy->code == 421) /* says that we close (RFC 5321 3.8) */
+			server->phase = SERVER_CLOSING;
+		return;
+	}
+	g_free(envelope->protocol);
+	envelope->protocol = g_strdup(command_protocol(server, envelope->smtputf8));
+	server->envelope = g_steal_pointer(&envelope);
+	server->start_us = g_get_monotonic_time();
+	am_server_reply(server, 250, "2.1.0", "Sender ok");
+}
+
+/* Is the command right?  NULL when it is. */
+static AmReply *
+command_check_rcpt(const AmEnvelope *envelope, AmRecipient *recipient, const char *params)
+{
+	if (*recipient->address == '\0')
+		return am_reply_new(501, "5.1.3", "Bad recipient address: null path");
+	AmReply *reply = am_server_rcpt_params(recipient, envelope->smtputf8, params);
+	if (reply != NULL)
+		return reply;
+	if (!envelope->smtputf8 && !am_address_is_ascii(recipient->address))
+		return am_reply_new(553, "5.6.7", "Recipient address needs SMTPUTF8");
+	return NULL;
+}
+
+/* Do we want this one?  A refusal here is not the client's fault. */
+static AmReply *
+command_judge_recipient(AmSmtpServer *server, const AmRecipient *recipient)
+{
+	if (server->envelope->recipients->len >= server->config->recipient_limit)
+		return am_reply_new(452, "4.5.3", "Too many recipients");
+	if (server->ops->on_recipient == NULL)
+		return NULL;
+	return server->ops->on_recipient(server->user, server->envelope, recipient);
+}
+
+static void
+command_rcpt(AmSmtpServer *server, const char *argument)
+{
+	const char *params;
+	if (server->envelope == NULL) {
+		am_server_refuse(server, 503, "5.5.1", "MAIL comes first");
+		return;
+	}
+	char *address = command_read_path(server, argument, FALSE, &params);
+	if (address == NULL)
+		return;
+	g_autoptr(AmRecipient) recipient = g_new0(AmRecipient, 1);
+	recipient->address = address;
+	g_autoptr(AmReply) bad = command_check_rcpt(server->envelope, recipient, params);
+	if (bad != NULL) {
+		am_server_refuse(server, bad->code, bad->enhanced, "%s", bad->text);
+		return;
+	}
+	g_autoptr(AmReply) refusal = command_judge_recipient(server, recipient);
+	if (refusal != NULL) {
+		am_server_queue_reply(server, refusal);
+		return;
+	}
+	g_ptr_array_add(server->envelope->recipients, g_steal_pointer(&recipient));
+	am_server_reply(server, 250, "2.1.5", "Recipient ok");
+}
+
+static void
+command_data(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	if (server->envelope == NULL) {
+		am_server_refuse(server, 503, "5.5.1", "MAIL comes first");
+	} else if (server->envelope->recipients->len == 0) {
+		/* RFC 5321 3.3; RFC 2033 4.2 wants 503 */
+		am_server_refuse(server, server->config->is_lmtp ? 503 : 554, "5.5.1",
+				 "No valid recipients");
+	} else {
+		am_server_data_begin(server);
+		am_server_reply(server, 354, NULL, "End data with <CR><LF>.<CR><LF>");
+	}
+}
+
+static void
+command_rset(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_abandon(server);
+	am_server_forget_xforward(server);
+	am_server_reply(server, 250, "2.0.0", "Ok");
+}
+
+static void
+command_noop(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_reply(server, 250, "2.0.0", "Ok");
+}
+
+static void
+command_quit(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_abandon(server);
+	am_server_reply(server, 221, "2.0.0", "%s closing connection", server->config->hostname);
+	server->phase = SERVER_CLOSING;
+}
+
+static void
+command_vrfy(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_reply(server, 252, "2.0.0", "Cannot verify, but will take mail and try");
+}
+
+static void
+command_help(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_reply(server, 214, "2.0.0", "%s MAIL RCPT DATA RSET NOOP VRFY HELP QUIT XFORWARD",
+			server->config->is_lmtp ? "LHLO" : "HELO EHLO");
+}
+
+static void
+command_xforward(AmSmtpServer *server, const char *argument)
+{
+	if (server->envelope != NULL) {
+		am_server_refuse(server, 503, "5.5.1", "Not in a transaction");
+		return;
+	}
+	g_autoptr(AmReply) reply = am_server_xforward_params(server, argument);
+	if (reply != NULL)
+		am_server_refuse(server, reply->code, reply->enhanced, "%s", reply->text);
+	else
+		am_server_reply(server, 250, "2.0.0", "Ok");
+}
+
+static void
+command_not_here(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_refuse(server, 502, "5.5.1", "Command not implemented");
+}
+
+/* A web browser or server was made to talk to us; what follows could be commands in disguise. */
+static void
+command_http(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_warning("listener %s: client [%s] speaks HTTP, disconnected", server->config->listener,
+		   server->peer_address);
+	am_server_abandon(server);
+	am_server_reply(server, 421, "4.7.0", "%s This is no web server", server->config->hostname);
+	server->phase = SERVER_CLOSING;
+}
+
+static const struct {
+	const char *verb;
+	CommandFunc func;
+	CommandFlags flags;
+} commands[] = {
+	{ "MAIL", command_mail, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
+	{ "RCPT", command_rcpt, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
+	{ "DATA", command_data, COMMAND_NO_ARGUMENT | COMMAND_GREETED },
+	{ "XFORWARD", command_xforward, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
+	{ "RSET", command_rset, COMMAND_NO_ARGUMENT },
+	{ "QUIT", command_quit, COMMAND_NO_ARGUMENT },
+	{ "EHLO", command_ehlo, COMMAND_ARGUMENT },
+	{ "HELO", command_helo, COMMAND_ARGUMENT },
+	{ "LHLO", command_lhlo, COMMAND_ARGUMENT },
+	{ "NOOP", command_noop, COMMAND_PLAIN },
+	{ "VRFY", command_vrfy, COMMAND_ARGUMENT },
+	{ "HELP", command_help, COMMAND_PLAIN },
+	{ "EXPN", command_not_here, COMMAND_PLAIN },
+	{ "TURN", command_not_here, COMMAND_PLAIN },
+	{ "ETRN", command_not_here, COMMAND_PLAIN },
+	{ "SEND", command_not_here, COMMAND_PLAIN },
+	{ "SOML", command_not_here, COMMAND_PLAIN },
+	{ "SAML", command_not_here, COMMAND_PLAIN },
+	{ "AUTH", command_not_here, COMMAND_PLAIN },
+	{ "BDAT", command_not_here, COMMAND_PLAIN },
+	{ "STARTTLS", command_not_here, COMMAND_PLAIN },
+	{ "GET", command_http, COMMAND_LONG },
+	{ "POST", command_http, COMMAND_LONG },
+	{ "CONNECT", command_http, COMMAND_LONG },
+};
+
+/* Checks what all commands have in common and runs one. */
+static void
+command_run(AmSmtpServer *server, gsize i, const char *argument, gsize line_len)
+{
+	CommandFlags flags = commands[i].flags;
+	if (line_len > COMMAND_LINE_MAX && (flags & COMMAND_LONG) == 0)
+		am_server_refuse(server, 500, "5.5.2", "Line too long");
+	else if ((flags & COMMAND_ARGUMENT) != 0 && *argument == '\0')
+		am_server_refuse(server, 501, "5.5.4", "%s needs an argument", commands[i].verb);
+	else if ((flags & COMMAND_NO_ARGUMENT) != 0 && *argument != '\0')
+		am_server_refuse(server, 501, "5.5.4", "%s takes no argument", commands[i].verb);
+	else if ((flags & COMMAND_GREETED) != 0 && server->helo == NULL)
+		am_server_refuse(server, 503, "5.5.1", "%s comes first",
+				 server->config->is_lmtp ? "LHLO" : "EHLO or HELO");
+	else
+		commands[i].func(server, argument);
+}
+
+static gboolean
+command_has_control(const char *line, gsize len)
+{
+	for (gsize i = 0; i < len; i++)
+		if ((guchar)line[i] < 0x20 || line[i] == 0x7f)
+			return TRUE;
+	return FALSE;
+}
+
+void
+am_server_command(AmSmtpServer *server, const char *line, gsize len)
+{
+	if (command_has_control(line, len) || !g_utf8_validate(line, (gssize)len, NULL)) {
+		am_server_refuse(server, 500, "5.5.2", "Command has bytes that are no text");
+		return;
+	}
+	gsize used = len;
+	while (used > 0 && line[used - 1] == ' ')
+		used--; /* RFC 5321 4.1.1: blanks at the end are tolerated */
+	g_autofree char *text = g_strndup(line, used);
+	gsize verb_len = strcspn(text, " ");
+	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+		const char *verb = commands[i].verb;
+		if (strlen(verb) == verb_len && g_ascii_strncasecmp(text, verb, verb_len) == 0) {
+			command_run(server, i, text + verb_len + strspn(text + verb_len, " "), len);
+			return;
+		}
+	}
+	am_server_refuse(server, 500, "5.5.1", "Command not recognised");
+}

@@ -1,0 +1,349 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Parameters of MAIL, RCPT and XFORWARD.
+ *
+ *     params  = *( SP keyword [ "=" value ] )        RFC 5321 4.1.2
+ *     keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+ *     value   = 1*(%d33-60 / %d62-126, UTF-8)
+ *     xtext   = *( %d33-42 / %d44-60 / %d62-126 / "+" 2(DIGIT / "A".."F") )   RFC 3461 4
+ *
+ * A table for each command names its keywords.  Values are checked and kept as given: the next hop
+ * reads them again. */
+
+#include <config.h>
+
+#include "smtp/server-private.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#define PARAMS_ENVID_MAX 100	/* characters, RFC 3461 4.4 */
+#define PARAMS_ORCPT_MAX 500	/* characters, RFC 3461 4.2 */
+#define PARAMS_XFORWARD_MAX 255 /* bytes of a value, decoded */
+
+/* What a parameter sets; which member depends on the table. */
+typedef struct {
+	AmEnvelope *envelope;
+	AmRecipient *recipient;
+	char **xforward;
+	gboolean is_utf8; /* the transaction is SMTPUTF8 */
+} ParamTarget;
+
+/* value NULL: keyword without "=".  FALSE: bad value. */
+typedef gboolean (*ParamFunc)(ParamTarget *target, const char *value);
+
+typedef struct {
+	const char *keyword;
+	ParamFunc func;
+} ParamRow;
+
+static gboolean
+params_is_xtext(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < 33 || *text > 126 || *text == '=')
+			return FALSE;
+		if (*text == '+') {
+			if (!g_ascii_isxdigit(text[1]) || !g_ascii_isxdigit(text[2]))
+				return FALSE;
+			text += 2;
+		}
+	}
+	return TRUE;
+}
+
+static gboolean
+params_size(ParamTarget *target, const char *value)
+{
+	guint64 size;
+	/* RFC 1870 3: up to 20 digits; one that does not fit is above every limit */
+	if (value == NULL || strlen(value) > 20 || strspn(value, "0123456789") != strlen(value))
+		return FALSE;
+	if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, &size, NULL))
+		size = G_MAXINT64;
+	target->envelope->declared_size = (gint64)size;
+	return TRUE;
+}
+
+static gboolean
+params_body(ParamTarget *target, const char *value)
+{
+	if (value == NULL)
+		return FALSE;
+	if (g_ascii_strcasecmp(value, "7BIT") == 0)
+		target->envelope->body = AM_BODY_7BIT;
+	else if (g_ascii_strcasecmp(value, "8BITMIME") == 0)
+		target->envelope->body = AM_BODY_8BITMIME;
+	else
+		return FALSE; /* BINARYMIME needs BDAT, which we do not announce */
+	return TRUE;
+}
+
+static gboolean
+params_smtputf8(ParamTarget *target, const char *value)
+{
+	target->envelope->smtputf8 = TRUE;
+	return value == NULL;
+}
+
+static gboolean
+params_ret(ParamTarget *target, const char *value)
+{
+	if (value == NULL ||
+	    (g_ascii_strcasecmp(value, "FULL") != 0 && g_ascii_strcasecmp(value, "HDRS") != 0))
+		return FALSE;
+	g_free(target->envelope->ret);
+	target->envelope->ret = g_ascii_strup(value, -1);
+	return TRUE;
+}
+
+static gboolean
+params_envid(ParamTarget *target, const char *value)
+{
+	if (value == NULL || strlen(value) > PARAMS_ENVID_MAX || !params_is_xtext(value))
+		return FALSE;
+	g_free(target->envelope->envid);
+	target->envelope->envid = g_strdup(value);
+	return TRUE;
+}
+
+static gboolean
+params_auth(ParamTarget *target, const char *value)
+{
+	if (value == NULL || !params_is_xtext(value))
+		return FALSE;
+	g_free(target->envelope->auth);
+	target->envelope->auth = g_strdup(value);
+	return TRUE;
+}
+
+/* NEVER, or a list of the others, each once (RFC 3461 4.1). */
+static gboolean
+params_notify(ParamTarget *target, const char *value)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
+	guint seen = 0;
+	if (value == NULL)
+		return FALSE;
+	g_autofree char *upper = g_ascii_strup(value, -1);
+	g_auto(GStrv) given = g_strsplit(upper, ",", 5);
+	for (guint i = 0; given[i] != NULL; i++) {
+		guint word = 0;
+		while (word < G_N_ELEMENTS(words) && strcmp(words[word], given[i]) != 0)
+			word++;
+		if (word == G_N_ELEMENTS(words) || (seen & (1u << word)) != 0)
+			return FALSE;
+		seen |= 1u << word;
+	}
+	if (seen == 0 || ((seen & 1u) != 0 && seen != 1u))
+		return FALSE;
+	g_free(target->recipient->notify);
+	target->recipient->notify = g_steal_pointer(&upper);
+	return TRUE;
+}
+
+/* addr-type ";" xtext; RFC 6533 3 has UTF-8 forms too, kept as they are */
+static gboolean
+params_orcpt(ParamTarget *target, const char *value)
+{
+	if (value == NULL || strlen(value) > PARAMS_ORCPT_MAX)
+		return FALSE;
+	gsize type_len = strcspn(value, ";");
+	if (type_len == 0 || value[type_len] != ';' || value[type_len + 1] == '\0')
+		return FALSE;
+	for (gsize i = 0; i < type_len; i++)
+		if (!g_ascii_isalnum(value[i]) && value[i] != '-')
+			return FALSE;
+	const char *address = value + type_len + 1;
+	gboolean is_utf8_type = g_ascii_strncasecmp(value, "utf-8;", 6) == 0;
+	if (is_utf8_type ? !target->is_utf8 && !g_str_is_ascii(address) : !params_is_xtext(address))
+		return FALSE;
+	g_free(target->recipient->orcpt);
+	target->recipient->orcpt = g_strdup(value);
+	return TRUE;
+}
+
+/* Decodes xtext; NULL when it is not, or holds no text. */
+static char *
+params_decode_xtext(const char *text)
+{
+	if (!params_is_xtext(text))
+		return NULL;
+	g_autoptr(GString) out = g_string_new(NULL);
+	for (; *text != '\0'; text++) {
+		if (*text == '+') {
+			g_string_append_c(out, (char)(g_ascii_xdigit_value(text[1]) << 4 |
+						      g_ascii_xdigit_value(text[2])));
+			text += 2;
+		} else {
+			g_string_append_c(out, *text);
+		}
+	}
+	for (gsize i = 0; i < out->len; i++)
+		if ((guchar)out->str[i] < 0x20 || out->str[i] == 0x7f)
+			return NULL;
+	if (out->len > PARAMS_XFORWARD_MAX || !g_utf8_validate(out->str, (gssize)out->len, NULL))
+		return NULL;
+	return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static gboolean
+params_xforward_set(ParamTarget *target, XforwardAttribute attribute, const char *value)
+{
+	if (value == NULL)
+		return FALSE;
+	g_autofree char *text = params_decode_xtext(value);
+	if (text == NULL)
+		return FALSE;
+	if (g_ascii_strcasecmp(text, "[UNAVAILABLE]") == 0 ||
+	    g_ascii_strcasecmp(text, "[TEMPUNAVAIL]") == 0)
+		*text = '\0';
+	g_free(target->xforward[attribute]);
+	target->xforward[attribute] = g_steal_pointer(&text);
+	return TRUE;
+}
+
+static gboolean
+params_xforward_name(ParamTarget *target, const char *value)
+{
+	return params_xforward_set(target, XFORWARD_NAME, value);
+}
+
+/* An address literal without brackets; "IPV6:" before one is Postfix's habit. */
+static gboolean
+params_xforward_addr(ParamTarget *target, const char *value)
+{
+	if (!params_xforward_set(target, XFORWARD_ADDR, value))
+		return FALSE;
+	char **slot = &target->xforward[XFORWARD_ADDR];
+	const char *text = *slot;
+	if (*text == '\0')
+		return TRUE;
+	if (g_ascii_strncasecmp(text, "IPV6:", 5) == 0)
+		text += 5;
+	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
+	if (address == NULL)
+		return FALSE;
+	char *plain = g_inet_address_to_string(address);
+	g_free(*slot);
+	*slot = plain;
+	return TRUE;
+}
+
+static gboolean
+params_xforward_port(ParamTarget *target, const char *value)
+{
+	if (!params_xforward_set(target, XFORWARD_PORT, value))
+		return FALSE;
+	const char *text = target->xforward[XFORWARD_PORT];
+	return *text == '\0' || g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT16, NULL, NULL);
+}
+
+static gboolean
+params_xforward_proto(ParamTarget *target, const char *value)
+{
+	return params_xforward_set(target, XFORWARD_PROTO, value);
+}
+
+static gboolean
+params_xforward_helo(ParamTarget *target, const char *value)
+{
+	return params_xforward_set(target, XFORWARD_HELO, value);
+}
+
+static gboolean
+params_xforward_ident(ParamTarget *target, const char *value)
+{
+	return params_xforward_set(target, XFORWARD_IDENT, value);
+}
+
+static gboolean
+params_xforward_source(ParamTarget *target, const char *value)
+{
+	if (!params_xforward_set(target, XFORWARD_SOURCE, value))
+		return FALSE;
+	const char *text = target->xforward[XFORWARD_SOURCE];
+	return *text == '\0' || g_ascii_strcasecmp(text, "LOCAL") == 0 ||
+	       g_ascii_strcasecmp(text, "REMOTE") == 0;
+}
+
+static const ParamRow mail_rows[] = {
+	{ "SIZE", params_size }, { "BODY", params_body },   { "SMTPUTF8", params_smtputf8 },
+	{ "RET", params_ret },	 { "ENVID", params_envid }, { "AUTH", params_auth },
+	{ NULL, NULL },
+};
+static const ParamRow rcpt_rows[] = {
+	{ "NOTIFY", params_notify },
+	{ "ORCPT", params_orcpt },
+	{ NULL, NULL },
+};
+static const ParamRow xforward_rows[] = {
+	{ "NAME", params_xforward_name },     { "ADDR", params_xforward_addr },
+	{ "PORT", params_xforward_port },     { "PROTO", params_xforward_proto },
+	{ "HELO", params_xforward_helo },     { "IDENT", params_xforward_ident },
+	{ "SOURCE", params_xforward_source }, { NULL, NULL },
+};
+
+/* Reads all parameters; `unknown` is the code for a keyword not in the table. */
+static AmReply *
+params_read(const ParamRow *rows, ParamTarget *target, const char *text, int unknown)
+{
+	guint seen = 0;
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	for (guint i = 0; words[i] != NULL; i++) {
+		if (*words[i] == '\0')
+			continue; /* blanks more than needed */
+		char *value = strchr(words[i], '=');
+		if (value != NULL)
+			*value++ = '\0';
+		guint row = 0;
+		while (rows[row].keyword != NULL &&
+		       g_ascii_strcasecmp(rows[row].keyword, words[i]) != 0)
+			row++;
+		if (rows[row].keyword == NULL)
+			return am_reply_new(unknown, "5.5.4", "Unsupported parameter: %.40s",
+					    words[i]);
+		if ((seen & (1u << row)) != 0)
+			return am_reply_new(501, "5.5.4", "Parameter %s given twice",
+					    rows[row].keyword);
+		seen |= 1u << row;
+		if (!rows[row].func(target, value))
+			return am_reply_new(501, "5.5.4", "Bad value of parameter %s",
+					    rows[row].keyword);
+	}
+	return NULL;
+}
+
+AmReply *
+am_server_mail_params(AmEnvelope *envelope, const char *text)
+{
+	ParamTarget target = { .envelope = envelope };
+	return params_read(mail_rows, &target, text, 555);
+}
+
+AmReply *
+am_server_rcpt_params(AmRecipient *recipient, gboolean is_utf8, const char *text)
+{
+	ParamTarget target = { .recipient = recipient, .is_utf8 = is_utf8 };
+	return params_read(rcpt_rows, &target, text, 555);
+}
+
+AmReply *
+am_server_xforward_params(AmSmtpServer *server, const char *text)
+{
+	if (server->xforward == NULL)
+		server->xforward = g_new0(char *, N_XFORWARD);
+	ParamTarget target = { .xforward = server->xforward };
+	AmReply *reply = params_read(xforward_rows, &target, text, 501);
+	if (reply == NULL)
+		return NULL;
+	/* Half of what was said could be a lie, and who is connected is not who sent the mail:
+	 * nothing is known. */
+	for (guint i = 0; i < N_XFORWARD; i++) {
+		g_free(server->xforward[i]);
+		server->xforward[i] = g_strdup("");
+	}
+	return reply;
+}

@@ -1,0 +1,106 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* What the files of the SMTP server share: its state, and what each file does for the others. */
+
+#include "smtp/server.h"
+
+typedef enum {
+	SERVER_GREETING, /* nothing said yet */
+	SERVER_COMMAND,	 /* waits for a command */
+	SERVER_DATA,	 /* between 354 and the final dot */
+	SERVER_CLOSING,	 /* the last reply is on its way */
+} ServerPhase;
+
+/* Attributes of XFORWARD, in the order announced. */
+typedef enum {
+	XFORWARD_NAME,
+	XFORWARD_ADDR,
+	XFORWARD_PORT,
+	XFORWARD_PROTO,
+	XFORWARD_HELO,
+	XFORWARD_IDENT,
+	XFORWARD_SOURCE,
+	N_XFORWARD,
+} XforwardAttribute;
+
+/* Where in a line of the mail the last chunk ended.  What a state says was seen is neither in the
+ * spool nor in the stream. */
+typedef enum {
+	DATA_LINE_START, /* behind CRLF */
+	DATA_MIDDLE,
+	DATA_CR,     /* behind one or more CR (cr_count) */
+	DATA_DOT,    /* behind CRLF "." */
+	DATA_DOT_CR, /* behind CRLF "." CR */
+} DataState;
+
+/* Why a mail that is still being read will not be taken. */
+typedef enum {
+	DATA_FINE,
+	DATA_BARE,	/* bare CR or LF, and we are to reject it */
+	DATA_TOO_LARGE, /* above size_limit */
+	DATA_DISK_FULL,
+	DATA_FAILED, /* another error of the spool */
+} DataFailure;
+
+struct _AmSmtpServer {
+	AmStream *stream;
+	const AmSmtpServerConfig *config;
+	const AmSmtpServerOps *ops;
+	gpointer user;
+	ServerPhase phase;
+	gboolean is_extended; /* EHLO or LHLO, not HELO */
+	char *peer_address;
+	guint16 peer_port;
+	char *helo;	     /* NULL: not greeted yet */
+	char **xforward;     /* N_XFORWARD values for the next mail, NULL none given;
+			      * a value NULL not given, "" [UNAVAILABLE] */
+	guint errors_in_row; /* commands refused with 5xx */
+
+	/* The transaction: envelope is NULL outside one. */
+	AmEnvelope *envelope;
+	gint64 start_us;
+	AmSpool *spool; /* NULL outside DATA and after a failure */
+	DataState data_state;
+	DataFailure data_failure;
+	guint64 cr_count;
+};
+
+/* -- server.c -- */
+
+/* Queues a reply; enhanced NULL: none. */
+void am_server_reply(AmSmtpServer *server, int code, const char *enhanced, const char *format, ...)
+	G_GNUC_PRINTF(4, 5);
+/* The same for a command that broke the protocol: counted; may end the session. */
+void am_server_refuse(AmSmtpServer *server, int code, const char *enhanced, const char *format, ...)
+	G_GNUC_PRINTF(4, 5);
+void am_server_queue_reply(AmSmtpServer *server, const AmReply *reply);
+/* Ends a transaction that does not become a mail, if there is one. */
+void am_server_abandon(AmSmtpServer *server);
+void am_server_forget_xforward(AmSmtpServer *server);
+
+/* -- server-commands.c -- */
+
+/* Longest line that is a command, without CRLF. */
+#define AM_SERVER_LINE_MAX 4096
+void am_server_command(AmSmtpServer *server, const char *line, gsize len);
+
+/* -- server-params.c -- */
+
+/* Parameters behind the path of MAIL or RCPT, into the envelope or recipient.  NULL: all fine, else
+ * the refusal. */
+AmReply *am_server_mail_params(AmEnvelope *envelope, const char *text);
+AmReply *am_server_rcpt_params(AmRecipient *recipient, gboolean is_utf8, const char *text);
+/* Arguments of XFORWARD; keeps them for the next mail. */
+AmReply *am_server_xforward_params(AmSmtpServer *server, const char *text);
+#define AM_SERVER_XFORWARD_KEYWORDS "NAME ADDR PORT PROTO HELO IDENT SOURCE"
+
+/* -- server-data.c -- */
+
+/* DATA was accepted. */
+void am_server_data_begin(AmSmtpServer *server);
+/* Consumes from the stream, at most *budget bytes.  OK: the final dot was seen and answered, else as
+ * am_stream_try_peek(), AGAIN also when the budget is used up (then *budget is 0). */
+AmReadResult am_server_data_feed(AmSmtpServer *server, gsize *budget);

@@ -1,0 +1,238 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The SMTP and LMTP server as a state machine.  A step takes whatever has arrived: commands are
+ * answered one after the other into the stream's output, a mail's bytes go to its spool.  Replies
+ * are sent together when there is nothing left to read (RFC 2920), so a group of pipelined commands
+ * gets one packet of answers.
+ *
+ * A client that sends faster than we work cannot keep a thread for itself: a step has a budget and
+ * then says YIELD.  One that does not read its replies is not read from. */
+
+#include <config.h>
+
+#include "smtp/server-private.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log/log.h"
+
+#define SERVER_STEP_BYTES (4 << 20)   /* of a mail in one step */
+#define SERVER_STEP_COMMANDS 200      /* in one step */
+#define SERVER_OUTPUT_HIGH (64 << 10) /* bytes of replies waiting: no further command is read */
+#define SERVER_LINGER_BYTES (256 << 10)
+
+AmSmtpServer *
+am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config, const AmSmtpServerOps *ops,
+		   gpointer user)
+{
+	AmSmtpServer *server = g_new0(AmSmtpServer, 1);
+	server->stream = stream;
+	server->config = config;
+	server->ops = ops;
+	server->user = user;
+	server->peer_address = am_stream_peer_address(stream, &server->peer_port);
+	return server;
+}
+
+void
+am_server_forget_xforward(AmSmtpServer *server)
+{
+	if (server->xforward == NULL)
+		return;
+	for (guint i = 0; i < N_XFORWARD; i++)
+		g_free(server->xforward[i]);
+	g_clear_pointer(&server->xforward, g_free);
+}
+
+void
+am_server_abandon(AmSmtpServer *server)
+{
+	if (server->envelope == NULL)
+		return;
+	g_clear_pointer(&server->envelope, am_envelope_free);
+	g_clear_pointer(&server->spool, am_spool_free);
+	if (server->ops->on_abandon != NULL)
+		server->ops->on_abandon(server->user);
+}
+
+void
+am_smtp_server_free(AmSmtpServer *server)
+{
+	if (server == NULL)
+		return;
+	am_server_abandon(server);
+	am_server_forget_xforward(server);
+	am_stream_free(server->stream);
+	g_free(server->peer_address);
+	g_free(server->helo);
+	g_free(server);
+}
+
+int
+am_smtp_server_fd(const AmSmtpServer *server)
+{
+	return am_stream_fd(server->stream);
+}
+
+gboolean
+am_smtp_server_is_idle(const AmSmtpServer *server)
+{
+	return server->envelope == NULL && server->phase != SERVER_CLOSING;
+}
+
+void
+am_server_queue_reply(AmSmtpServer *server, const AmReply *reply)
+{
+	g_autoptr(GString) wire = g_string_new(NULL);
+	am_reply_to_wire(reply, wire);
+	am_stream_queue(server->stream, wire->str, wire->len);
+	if (reply->code < 400)
+		server->errors_in_row = 0;
+}
+
+static void
+server_reply_va(AmSmtpServer *server, int code, const char *enhanced, const char *format,
+		va_list args)
+{
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	g_autoptr(AmReply) reply = am_reply_new(code, enhanced, "%s", text);
+	am_server_queue_reply(server, reply);
+}
+
+void
+am_server_reply(AmSmtpServer *server, int code, const char *enhanced, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	server_reply_va(server, code, enhanced, format, args);
+	va_end(args);
+}
+
+void
+am_server_refuse(AmSmtpServer *server, int code, const char *enhanced, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	server_reply_va(server, code, enhanced, format, args);
+	va_end(args);
+	server->errors_in_row++;
+	if (server->errors_in_row < server->config->error_limit)
+		return;
+	am_info("listener %s: client [%s] made %u errors in a row, disconnected",
+		server->config->listener, server->peer_address, server->errors_in_row);
+	am_server_reply(server, 421, "4.7.0", "%s Too many errors, closing connection",
+			server->config->hostname);
+	server->phase = SERVER_CLOSING;
+}
+
+/* Reads and answers one command. */
+static AmReadResult
+server_read_command(AmSmtpServer *server)
+{
+	const char *line;
+	gsize len;
+	gboolean is_crlf;
+	AmReadResult result =
+		am_stream_try_line(server->stream, AM_SERVER_LINE_MAX, &line, &len, &is_crlf);
+	if (result == AM_READ_LONG) {
+		am_server_refuse(server, 500, "5.5.2", "Line too long");
+		return AM_READ_OK;
+	}
+	if (result != AM_READ_OK)
+		return result;
+	if (!is_crlf && !server->config->is_bare_normalised)
+		am_server_refuse(server, 500, "5.5.2", "Line must end in CRLF");
+	else
+		am_server_command(server, line, len);
+	return AM_READ_OK;
+}
+
+/* Works until input or budget is used up; what the last read said. */
+static AmReadResult
+server_work(AmSmtpServer *server, gboolean *is_used_up)
+{
+	gsize bytes = SERVER_STEP_BYTES;
+	guint commands = SERVER_STEP_COMMANDS;
+	AmReadResult result = AM_READ_OK;
+	while (result == AM_READ_OK && server->phase != SERVER_CLOSING) {
+		if (bytes == 0 || commands == 0 ||
+		    am_stream_queued(server->stream) > SERVER_OUTPUT_HIGH) {
+			*is_used_up = TRUE;
+			return AM_READ_AGAIN;
+		}
+		if (server->phase == SERVER_DATA) {
+			result = am_server_data_feed(server, &bytes);
+			*is_used_up = bytes == 0;
+		} else {
+			commands--;
+			result = server_read_command(server);
+		}
+	}
+	return result;
+}
+
+/* Closing a socket that has unread input resets the connection, and the client may lose our last
+ * reply: so what has come is read and forgotten. */
+static void
+server_linger(AmSmtpServer *server)
+{
+	const guint8 *data;
+	gsize len;
+	gsize total = 0;
+	(void)shutdown(am_stream_fd(server->stream), SHUT_WR); /* the peer may be gone already */
+	while (total < SERVER_LINGER_BYTES &&
+	       am_stream_try_peek(server->stream, &data, &len) == AM_READ_OK) {
+		am_stream_consume(server->stream, len);
+		total += len;
+	}
+}
+
+AmServerStep
+am_smtp_server_step(AmSmtpServer *server)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean is_used_up = FALSE;
+	AmReadResult result = AM_READ_OK;
+	if (server->phase == SERVER_GREETING) {
+		am_server_reply(
+			server, 220, NULL, "%s %s %s service ready", server->config->hostname,
+			server->config->is_lmtp ? "LMTP" : "ESMTP", server->config->product);
+		server->phase = SERVER_COMMAND;
+	}
+	if (am_stream_try_flush(server->stream, &error))
+		result = server_work(server, &is_used_up);
+	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
+		const char *text = am_stream_error(server->stream);
+		if (!am_smtp_server_is_idle(server))
+			am_info("listener %s: lost connection from [%s] in a transaction: %s",
+				server->config->listener, server->peer_address,
+				text != NULL ? text : "closed by client");
+		server->phase = SERVER_CLOSING;
+	}
+	if (error == NULL && !am_stream_try_flush(server->stream, &error) && error == NULL)
+		return AM_SERVER_WAIT_OUTPUT;
+	if (error != NULL)
+		return AM_SERVER_CLOSE;
+	if (server->phase == SERVER_CLOSING) {
+		server_linger(server);
+		return AM_SERVER_CLOSE;
+	}
+	if (is_used_up)
+		return AM_SERVER_YIELD;
+	am_stream_park(server->stream);
+	return AM_SERVER_WAIT_INPUT;
+}
+
+void
+am_smtp_server_shut(AmSmtpServer *server, const char *enhanced, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	am_server_reply(server, 421, enhanced, "%s %s", server->config->hostname, text);
+	server->phase = SERVER_CLOSING;
+	if (am_stream_try_flush(server->stream, &error))
+		server_linger(server);
+}
