@@ -33,6 +33,7 @@ typedef struct {
 	char *protocol;       /* RFC 3848 "with" keyword: SMTP ESMTP LMTP ... */
 	char *peer_address;   /* who connected to us; "" for unix sockets */
 	guint16 peer_port;
+	guint16 local_port;   /* of the listener he connected to; 0 for Unix sockets */
 	char *client_address; /* client of the MTA as far as known, else the peer */
 	char *client_name;    /* "" unknown */
 	char *helo;           /* of the peer */

@@ -51,7 +51,9 @@ typedef struct {
 	gint64 deadline_us;         /* monotonic; on top of the phases' timeouts */
 	/* out */
 	char *queue_id;             /* "4XyZ" from "queued as 4XyZ", "" none */
-	char *remote;               /* "127.0.0.1:10025" that took or refused it */
+	char *remote;               /* "127.0.0.1:10025" that took or refused it, "" none */
+	gboolean is_in_doubt;       /* the final dot was sent and no answer came: the mail may
+	                             * have been delivered although the reply is a 4xx */
 } AmSmtpTransaction;
 
 AmDelivery *am_delivery_new(const AmRecipient *recipient);
@@ -60,6 +62,7 @@ void am_smtp_transaction_clear(AmSmtpTransaction *transaction); /* frees the out
 
 /* Delivers by the route: hops in order until one takes the connection and the transaction did not
  * fail before RCPT by 4xx; recipients refused with 452 4.5.3 (too many) go in further
- * transactions.  Never fails as such: every delivery has a reply afterwards, ours (4xx 4.4.1 and
- * the like, text says which hop and phase) where no next hop gave one. */
+ * transactions.  A mail with more than 100 Received fields is refused with 554 5.4.6 unsent.
+ * Never fails as such: every delivery has a reply afterwards, ours (4xx 4.4.1 and the like, text
+ * says which hop and phase) where no next hop gave one. */
 void am_smtp_deliver(AmSmtpPool *pool, const AmRoute *route, AmSmtpTransaction *transaction);

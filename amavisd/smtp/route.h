@@ -4,8 +4,10 @@
 #pragma once
 
 /* Routes, written as in Amavis: "smtp:[127.0.0.1]:10025", "smtp:host:10025", "lmtp:[::1]:24",
- * "lmtp:unix:/path", "smtp:[192.0.2.1]:*" or "smtp:*:*" ("*": back to where the mail came from, its
- * port + 1).  Several separated by commas or blanks are a failover list. */
+ * "lmtp:unix:/path", "smtp:[192.0.2.1]:*" or "smtp:*:*".  "*" sends back to where the mail came from:
+ * as host the address of the client that handed it to us, as port the one after the port it came in
+ * on (10024: 10025).  Without a port: 25, for LMTP 24.  Several separated by commas or blanks are a
+ * failover list. */
 
 #include <glib.h>
 
@@ -15,7 +17,7 @@
 typedef struct {
 	gboolean is_lmtp;
 	char *host;     /* "127.0.0.1", "::1", a name, "unix:/path", or "*" */
-	guint16 port;   /* 0 for Unix sockets; G_MAXUINT16 never means "*": see is_port_wild */
+	guint16 port;   /* 0 for Unix sockets and for "*" */
 	gboolean is_port_wild;
 	char *text; /* as configured, this hop alone */
 } AmHop;
@@ -28,7 +30,7 @@ typedef struct {
 AmRoute *am_route_parse(const char *text, GError **error); /* CONFIG, says what is allowed */
 void am_route_free(AmRoute *route);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmRoute, am_route_free)
-/* host and port for this mail with "*" filled in from the peer; FALSE with CONFIG when the mail
- * came over a Unix socket and so has no such address. */
+/* host and port for this mail with "*" filled in from the envelope's peer_address and local_port;
+ * FALSE with CONFIG when the mail came over a Unix socket and so has no such address. */
 gboolean am_hop_resolve(const AmHop *hop, const AmEnvelope *envelope, char **host, guint16 *port,
 			GError **error);

@@ -1,0 +1,211 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* A connection to a next hop: opening it, commands and replies.  Every wait is bounded by the time
+ * of its phase and by the deadline of the transaction at hand.  After anything unexpected (silence,
+ * a closed connection, something that is no reply, 421) the connection is dropped: is_dropped is
+ * set and nothing more is sent. */
+
+#include <config.h>
+
+#include "smtp/client-private.h"
+
+#include <string.h>
+
+char *
+am_smtp_remote(const char *host, guint16 port)
+{
+	if (g_str_has_prefix(host, "unix:"))
+		return g_strdup(host);
+	return g_strdup_printf(strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+void
+am_smtp_connection_free(AmSmtpConnection *connection)
+{
+	if (connection == NULL)
+		return;
+	am_stream_free(connection->stream);
+	g_free(connection->key);
+	g_free(connection->remote);
+	g_free(connection);
+}
+
+gint64
+am_smtp_connection_until(const AmSmtpConnection *connection, guint phase_ms)
+{
+	gint64 until = g_get_monotonic_time() + (gint64)phase_ms * 1000;
+	return MIN(until, connection->deadline_us);
+}
+
+void
+am_smtp_connection_queue(AmSmtpConnection *connection, const char *command)
+{
+	am_stream_queue(connection->stream, command, strlen(command));
+}
+
+static AmReply *
+connection_failure(AmSmtpConnection *connection, const char *phase, GError *error)
+{
+	connection->is_dropped = TRUE;
+	AmReply *reply = am_reply_new(451, "4.4.2", "%s: %s: %s", connection->remote, phase,
+				      error->message);
+	g_error_free(error);
+	return reply;
+}
+
+gboolean
+am_smtp_connection_flush(AmSmtpConnection *connection, guint phase_ms, const char *phase,
+			 AmReply **failure)
+{
+	GError *error = NULL;
+	gint64 until = am_smtp_connection_until(connection, phase_ms);
+	if (am_stream_flush(connection->stream, until, &error))
+		return TRUE;
+	*failure = connection_failure(connection, phase, error);
+	return FALSE;
+}
+
+gboolean
+am_smtp_connection_read(AmSmtpConnection *connection, guint phase_ms, const char *phase,
+			AmReply **reply)
+{
+	g_auto(AmReplyReader) reader;
+	AmReplyStep step = AM_REPLY_MORE;
+	gint64 until = am_smtp_connection_until(connection, phase_ms);
+	am_reply_reader_init(&reader);
+	while (step == AM_REPLY_MORE) {
+		const char *line;
+		gsize len;
+		GError *error = NULL;
+		if (!am_stream_read_line(connection->stream, AM_REPLY_WIRE_MAX, until, &line, &len,
+					 &error)) {
+			*reply = connection_failure(connection, phase, error);
+			return FALSE;
+		}
+		step = am_reply_reader_feed(&reader, line, len);
+	}
+	if (step == AM_REPLY_BAD) {
+		*reply = connection_failure(connection, phase,
+					    g_error_new(AM_ERROR, AM_ERROR_PROTOCOL,
+							"the answer is not SMTP"));
+		return FALSE;
+	}
+	*reply = am_reply_reader_take(&reader);
+	/* RFC 5321 3.8: after 421 the peer closes the connection */
+	if ((*reply)->code == 421)
+		connection->is_dropped = TRUE;
+	return TRUE;
+}
+
+gboolean
+am_smtp_connection_talk(AmSmtpConnection *connection, const char *command, guint phase_ms,
+			const char *phase, AmReply **reply)
+{
+	am_smtp_connection_queue(connection, command);
+	return am_smtp_connection_flush(connection, phase_ms, phase, reply) &&
+	       am_smtp_connection_read(connection, phase_ms, phase, reply);
+}
+
+guint
+am_smtp_parse_extensions(const char *text)
+{
+	static const struct {
+		const char *keyword;
+		guint extension;
+	} known[] = {
+		{ "PIPELINING", AM_SMTP_PIPELINING },	     { "SIZE", AM_SMTP_SIZE },
+		{ "8BITMIME", AM_SMTP_8BITMIME },	     { "SMTPUTF8", AM_SMTP_SMTPUTF8 },
+		{ "ENHANCEDSTATUSCODES", AM_SMTP_ENHANCED }, { "DSN", AM_SMTP_DSN },
+	};
+	guint extensions = 0;
+	const char *line = strchr(text, '\n'); /* the first line is the peer's name */
+	while (line != NULL) {
+		line++;
+		gsize len = strcspn(line, " =\n"); /* "SIZE=1000" was once written */
+		for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+			if (strlen(known[i].keyword) == len &&
+			    g_ascii_strncasecmp(known[i].keyword, line, len) == 0)
+				extensions |= known[i].extension;
+		line = strchr(line, '\n');
+	}
+	return extensions;
+}
+
+/* A refusal to serve at all is about the next hop, never about the mail: always a 4xx. */
+static AmReply *
+connection_refused(const AmSmtpConnection *connection, const char *phase, const AmReply *reply)
+{
+	g_autofree char *text = am_reply_to_string(reply);
+	return am_reply_new(451, "4.4.1", "%s: %s: %s", connection->remote, phase, text);
+}
+
+/* FALSE with *failure.  With *is_unknown the peer did not know the command. */
+static gboolean
+connection_say_hello(AmSmtpConnection *connection, const char *verb, gboolean *is_unknown,
+		     AmReply **failure)
+{
+	g_autoptr(AmReply) reply = NULL;
+	g_autofree char *command = g_strdup_printf("%s %s\r\n", verb, connection->config->hostname);
+	*is_unknown = FALSE;
+	if (!am_smtp_connection_talk(connection, command, connection->config->command_ms, verb,
+				     &reply)) {
+		*failure = g_steal_pointer(&reply);
+		return FALSE;
+	}
+	if (am_reply_is_success(reply)) {
+		if (strcmp(verb, "HELO") != 0)
+			connection->extensions = am_smtp_parse_extensions(reply->text);
+		return TRUE;
+	}
+	*is_unknown = am_reply_is_permanent(reply) && !connection->is_dropped;
+	*failure = connection_refused(connection, verb, reply);
+	return FALSE;
+}
+
+static gboolean
+connection_greet(AmSmtpConnection *connection, AmReply **failure)
+{
+	g_autoptr(AmReply) greeting = NULL;
+	gboolean is_unknown;
+	if (!am_smtp_connection_read(connection, connection->config->command_ms, "greeting",
+				     &greeting)) {
+		*failure = g_steal_pointer(&greeting);
+		return FALSE;
+	}
+	if (!am_reply_is_success(greeting)) {
+		*failure = connection_refused(connection, "greeting", greeting);
+		return FALSE;
+	}
+	if (connection->is_lmtp)
+		return connection_say_hello(connection, "LHLO", &is_unknown, failure);
+	if (connection_say_hello(connection, "EHLO", &is_unknown, failure))
+		return TRUE;
+	if (!is_unknown)
+		return FALSE;
+	g_clear_pointer(failure, am_reply_free); /* RFC 5321 3.2: an older server knows HELO */
+	return connection_say_hello(connection, "HELO", &is_unknown, failure);
+}
+
+AmSmtpConnection *
+am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp, const char *host,
+			guint16 port, gint64 deadline_us, AmReply **failure)
+{
+	g_autoptr(AmSmtpConnection) connection = g_new0(AmSmtpConnection, 1);
+	g_autoptr(GError) error = NULL;
+	connection->config = config;
+	connection->is_lmtp = is_lmtp;
+	connection->deadline_us = deadline_us;
+	connection->remote = am_smtp_remote(host, port);
+	connection->stream = am_stream_connect(
+		host, port, am_smtp_connection_until(connection, config->connect_ms), &error);
+	if (connection->stream == NULL) {
+		*failure = am_reply_new(451, "4.4.1", "%s: %s", connection->remote, error->message);
+		return NULL;
+	}
+	if (!connection_greet(connection, failure))
+		return NULL;
+	connection->born_us = connection->used_us = g_get_monotonic_time();
+	return g_steal_pointer(&connection);
+}

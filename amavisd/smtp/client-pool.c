@@ -1,0 +1,231 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Kept connections.  Each is in the hands of one thread or in a list of the pool; the lock is for
+ * the lists alone, nothing is sent or closed while it is held.  The newest is used first, so that
+ * those a burst opened grow old and are closed. */
+
+#include <config.h>
+
+#include "smtp/client-pool.h"
+
+#include <string.h>
+
+#define PROBE_ANSWER_MS 10000u /* a kept connection that takes longer for NOOP is not worth it */
+
+struct _AmSmtpPool {
+	AmSmtpClientConfig config;
+	GMutex kept_lock;
+	GHashTable *kept; /* key to GQueue of AmSmtpConnection, newest first */
+};
+
+static void
+kept_free(gpointer data)
+{
+	g_queue_free_full(data, (GDestroyNotify)am_smtp_connection_free);
+}
+
+AmSmtpPool *
+am_smtp_pool_new(const AmSmtpClientConfig *config)
+{
+	AmSmtpPool *pool = g_new0(AmSmtpPool, 1);
+	pool->config = *config;
+	pool->config.hostname = g_strdup(config->hostname);
+	g_mutex_init(&pool->kept_lock);
+	pool->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, kept_free);
+	return pool;
+}
+
+/* Says QUIT to all at once and waits for the answers together.  Frees them. */
+static void
+pool_quit(const AmSmtpPool *pool, GPtrArray *connections)
+{
+	gint64 until = g_get_monotonic_time() + (gint64)pool->config.quit_ms * 1000;
+	for (guint i = 0; i < connections->len; i++) {
+		AmSmtpConnection *connection = connections->pdata[i];
+		AmReply *failure = NULL;
+		connection->deadline_us = until;
+		if (connection->is_dropped || !am_stream_is_idle(connection->stream)) {
+			connection->is_dropped = TRUE;
+			continue;
+		}
+		am_smtp_connection_queue(connection, "QUIT\r\n");
+		(void)am_smtp_connection_flush(connection, pool->config.quit_ms, "QUIT", &failure);
+		am_reply_free(failure); /* it is over either way */
+	}
+	for (guint i = 0; i < connections->len; i++) {
+		AmSmtpConnection *connection = connections->pdata[i];
+		AmReply *reply = NULL;
+		if (!connection->is_dropped)
+			(void)am_smtp_connection_read(connection, pool->config.quit_ms, "QUIT",
+						      &reply);
+		am_reply_free(reply);
+		am_smtp_connection_free(connection);
+	}
+	g_ptr_array_set_size(connections, 0);
+}
+
+static gboolean
+pool_is_old(const AmSmtpPool *pool, const AmSmtpConnection *connection, gint64 now)
+{
+	return now - connection->born_us >= (gint64)pool->config.keep_age_ms * 1000 ||
+	       now - connection->used_us >= (gint64)pool->config.keep_idle_ms * 1000;
+}
+
+/* Moves to `old` what is too old at `now`, or everything when now is G_MAXINT64. */
+static void
+pool_take_old(AmSmtpPool *pool, gint64 now, GPtrArray *old)
+{
+	GHashTableIter iter;
+	gpointer value;
+	g_mutex_lock(&pool->kept_lock);
+	g_hash_table_iter_init(&iter, pool->kept);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		GQueue *queue = value;
+		for (GList *link = queue->head; link != NULL;) {
+			GList *next = link->next;
+			if (now == G_MAXINT64 || pool_is_old(pool, link->data, now)) {
+				g_ptr_array_add(old, link->data);
+				g_queue_delete_link(queue, link);
+			}
+			link = next;
+		}
+		/* routes may come from policy in any number: no list stays behind empty */
+		if (queue->length == 0)
+			g_hash_table_iter_remove(&iter);
+	}
+	g_mutex_unlock(&pool->kept_lock);
+}
+
+void
+am_smtp_pool_expire(AmSmtpPool *pool)
+{
+	g_autoptr(GPtrArray) old = g_ptr_array_new();
+	pool_take_old(pool, g_get_monotonic_time(), old);
+	pool_quit(pool, old);
+}
+
+void
+am_smtp_pool_free(AmSmtpPool *pool)
+{
+	if (pool == NULL)
+		return;
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
+	pool_take_old(pool, G_MAXINT64, all);
+	pool_quit(pool, all);
+	g_hash_table_unref(pool->kept);
+	g_mutex_clear(&pool->kept_lock);
+	g_free((char *)pool->config.hostname);
+	g_free(pool);
+}
+
+const AmSmtpClientConfig *
+am_smtp_pool_config(const AmSmtpPool *pool)
+{
+	return &pool->config;
+}
+
+static AmSmtpConnection *
+pool_pop(AmSmtpPool *pool, const char *key)
+{
+	g_mutex_lock(&pool->kept_lock);
+	GQueue *queue = g_hash_table_lookup(pool->kept, key);
+	AmSmtpConnection *connection = queue != NULL ? g_queue_pop_head(queue) : NULL;
+	g_mutex_unlock(&pool->kept_lock);
+	return connection;
+}
+
+/* Is the kept connection fit for another transaction? */
+static gboolean
+pool_probe(const AmSmtpPool *pool, AmSmtpConnection *connection)
+{
+	gint64 now = g_get_monotonic_time();
+	AmReply *reply = NULL;
+	/* readable means closed by the peer, or 421: neither is any use */
+	if (!am_stream_is_idle(connection->stream))
+		return FALSE;
+	if (now - connection->used_us < (gint64)pool->config.probe_ms * 1000)
+		return TRUE;
+	gboolean is_alive = am_smtp_connection_talk(connection, "NOOP\r\n",
+						    MIN(pool->config.command_ms, PROBE_ANSWER_MS),
+						    "NOOP", &reply) &&
+			    am_reply_is_success(reply);
+	am_reply_free(reply);
+	return is_alive;
+}
+
+static AmSmtpConnection *
+pool_take_kept(AmSmtpPool *pool, const char *key, gint64 deadline_us)
+{
+	AmSmtpConnection *connection;
+	g_autoptr(GPtrArray) old = g_ptr_array_new();
+	while ((connection = pool_pop(pool, key)) != NULL) {
+		connection->deadline_us = deadline_us;
+		if (pool_is_old(pool, connection, g_get_monotonic_time())) {
+			g_ptr_array_add(old, connection);
+			continue;
+		}
+		if (pool_probe(pool, connection)) {
+			connection->is_reused = TRUE;
+			break;
+		}
+		am_smtp_connection_free(connection);
+	}
+	pool_quit(pool, old);
+	return connection;
+}
+
+AmSmtpConnection *
+am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host, guint16 port,
+		     gboolean is_fresh, gint64 deadline_us, AmReply **failure)
+{
+	g_autofree char *key = g_strdup_printf("%s %u %s", is_lmtp ? "lmtp" : "smtp", port, host);
+	AmSmtpConnection *connection =
+		is_fresh ? NULL : pool_take_kept(pool, key, deadline_us);
+	if (connection != NULL)
+		return connection;
+	connection = am_smtp_connection_open(&pool->config, is_lmtp, host, port, deadline_us,
+					     failure);
+	if (connection != NULL)
+		connection->key = g_steal_pointer(&key);
+	return connection;
+}
+
+/* Puts it into its list; FALSE when there are enough. */
+static gboolean
+pool_push(AmSmtpPool *pool, AmSmtpConnection *connection)
+{
+	gboolean is_kept = FALSE;
+	g_mutex_lock(&pool->kept_lock);
+	GQueue *queue = g_hash_table_lookup(pool->kept, connection->key);
+	if (queue == NULL) {
+		queue = g_queue_new();
+		g_hash_table_insert(pool->kept, g_strdup(connection->key), queue);
+	}
+	if (queue->length < pool->config.keep_max) {
+		g_queue_push_head(queue, connection);
+		is_kept = TRUE;
+	}
+	g_mutex_unlock(&pool->kept_lock);
+	return is_kept;
+}
+
+void
+am_smtp_pool_release(AmSmtpPool *pool, AmSmtpConnection *connection)
+{
+	if (connection == NULL)
+		return;
+	if (connection->is_dropped) {
+		am_smtp_connection_free(connection);
+		return;
+	}
+	gint64 now = g_get_monotonic_time();
+	connection->used_us = now;
+	am_stream_park(connection->stream);
+	if (!pool_is_old(pool, connection, now) && pool_push(pool, connection))
+		return;
+	g_autoptr(GPtrArray) one = g_ptr_array_new();
+	g_ptr_array_add(one, connection);
+	pool_quit(pool, one);
+}
