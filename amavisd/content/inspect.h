@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "config/config.h"
+#include "content/types.h"
 #include "mail/exchange.h"
 #include "mail/report.h"
 #include "plugin/registry.h"
@@ -23,9 +24,14 @@ typedef struct {
 
 void am_content_limits_from_config(const AmConfig *config, AmContentLimits *limits);
 
+/* Starts the libraries that inspection uses.  Once in a process, before it forks or has threads. */
+void am_content_init(void);
+
 typedef struct _AmInspector AmInspector; /* one for each worker */
 
-AmInspector *am_inspector_new(AmRegistry *registry, const AmContentLimits *limits,
+/* All borrowed for the inspector's life.  registry NULL: no decoders, no scanners.  work_directory:
+ * for contents too big for memory; NULL: nothing goes to a file. */
+AmInspector *am_inspector_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *types,
 			      const char *work_directory);
 void am_inspector_free(AmInspector *inspector);
 /* Never fails: what could not be done is in the report.  mail_fd is borrowed. */

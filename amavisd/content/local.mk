@@ -1,4 +1,36 @@
 libamavisd_la_SOURCES += \
+	amavisd/content/channel.c \
+	amavisd/content/channel.h \
+	amavisd/content/digest.c \
+	amavisd/content/digest.h \
+	amavisd/content/header-checks.c \
+	amavisd/content/header-checks.h \
+	amavisd/content/host.c \
+	amavisd/content/host.h \
+	amavisd/content/inspect.c \
 	amavisd/content/inspect.h \
+	amavisd/content/mime.c \
+	amavisd/content/mime.h \
+	amavisd/content/names.c \
+	amavisd/content/names.h \
+	amavisd/content/params.c \
+	amavisd/content/params.h \
+	amavisd/content/part-store.c \
+	amavisd/content/part.c \
+	amavisd/content/part.h \
+	amavisd/content/reader.c \
+	amavisd/content/reader.h \
+	amavisd/content/remove.c \
+	amavisd/content/remove.h \
+	amavisd/content/sandbox-landlock.c \
+	amavisd/content/sandbox-private.h \
+	amavisd/content/sandbox-seccomp.c \
+	amavisd/content/sandbox.c \
 	amavisd/content/sandbox.h \
+	amavisd/content/types-short.c \
+	amavisd/content/types.c \
+	amavisd/content/types.h \
+	amavisd/content/worker.c \
+	amavisd/content/worker.h \
+	amavisd/content/zygote.c \
 	amavisd/content/zygote.h

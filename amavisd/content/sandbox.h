@@ -3,7 +3,7 @@
  */
 #pragma once
 
-/* What confines a worker: no new privileges, rlimits, Landlock (nothing but its own directory),
+/* What confines a worker: no new privileges, rlimits, Landlock (nothing but its own directories),
  * seccomp.  Entered before the first byte of a mail. */
 
 #include <glib.h>
@@ -11,15 +11,19 @@
 #include "mail/error.h"
 
 typedef struct {
-	const char *work_directory; /* the only place it may write; NULL none */
+	const char *work_directory; /* a place it may write; NULL none */
+	const char *spool_directory; /* a second such place, for big files; NULL none */
 	const char *const *read_paths; /* further paths it may read, NULL-ended or NULL */
-	guint64 memory_bytes;       /* growth allowed over what the zygote already maps (RLIMIT_AS) */
+	guint64 memory_bytes;       /* growth allowed over what is already mapped (RLIMIT_AS) */
 	guint64 file_bytes;         /* RLIMIT_FSIZE */
-	guint cpu_seconds;          /* RLIMIT_CPU, for the worker's life */
-	guint descriptors;          /* RLIMIT_NOFILE */
+	guint cpu_seconds;          /* RLIMIT_CPU from here on; see am_sandbox_allow_cpu() */
+	guint descriptors;          /* RLIMIT_NOFILE, cut to what the process may have */
 	gboolean is_best_effort;    /* go on without what the kernel lacks (said in *missing) */
 } AmSandboxLimits;
 
 /* After TRUE there is no way back for the process. *missing (may be NULL): what the kernel lacks,
  * "" nothing; to be freed. */
 gboolean am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error);
+
+/* Inside: `seconds` more of CPU time from now, for the next mail. */
+gboolean am_sandbox_allow_cpu(guint seconds, GError **error);

@@ -1,0 +1,198 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The inspection of one mail, in order: header section, MIME structure, what lies in its parts,
+ * scanners.  Parts that a decoder has bid for, and mails found as parts, are opened in the order
+ * in which they were found: the tree's array of parts is the work list, so that nothing recurses
+ * however deep a mail is nested. */
+
+#include <config.h>
+
+#include "content/inspect.h"
+
+#include <gmime/gmime.h>
+#include <sys/stat.h>
+
+#include "content/header-checks.h"
+#include "content/host.h"
+#include "content/mime.h"
+#include "content/part.h"
+
+struct _AmInspector {
+	AmRegistry *registry;
+	AmContentLimits limits;
+	AmTypes *types;
+	AmPartTree *tree;
+	AmDigest *digest;
+};
+
+void
+am_content_limits_from_config(const AmConfig *config, AmContentLimits *limits)
+{
+	const AmConfigGroup *group = am_config_group(config, "content", NULL);
+	limits->max_depth = (guint)am_config_int(group, "max_depth");
+	limits->max_parts = (guint)am_config_int(group, "max_parts");
+	limits->min_expansion_bytes = (guint64)am_config_int(group, "min_expansion");
+	limits->max_expansion_bytes = (guint64)am_config_int(group, "max_expansion");
+	limits->expansion_factor = am_config_double(group, "expansion_factor");
+	limits->part_memory_bytes = (guint64)am_config_int(group, "part_memory");
+}
+
+void
+am_content_init(void)
+{
+	static gsize is_done;
+	if (g_once_init_enter(&is_done)) {
+		g_mime_init();
+		g_once_init_leave(&is_done, 1);
+	}
+}
+
+AmInspector *
+am_inspector_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *types,
+		 const char *work_directory)
+{
+	AmInspector *inspector = g_new0(AmInspector, 1);
+	am_content_init();
+	inspector->registry = registry;
+	inspector->limits = *limits;
+	/* the report takes no deeper trees */
+	inspector->limits.max_depth = MIN(limits->max_depth, AM_REPORT_MAX_DEPTH);
+	inspector->limits.max_parts = MIN(limits->max_parts, AM_REPORT_MAX_PARTS);
+	inspector->types = types;
+	inspector->tree = am_part_tree_new(registry, &inspector->limits, types, work_directory);
+	inspector->digest = am_digest_new();
+	return inspector;
+}
+
+void
+am_inspector_free(AmInspector *inspector)
+{
+	if (inspector == NULL)
+		return;
+	am_part_tree_free(inspector->tree);
+	am_digest_free(inspector->digest);
+	g_free(inspector);
+}
+
+/* The mail as the root of the tree, its header, its structure. */
+static void
+inspector_walk_mail(AmInspector *inspector, const AmInspectRequest *request, int mail_fd)
+{
+	AmPartTree *tree = inspector->tree;
+	AmReport *report = tree->report;
+	AmPart *root = am_part_tree_add(tree, NULL, AM_PART_MIME);
+	g_free(root->facts->declared_type);
+	root->facts->declared_type = g_strdup("message/rfc822");
+	am_part_set_type(root, "message/rfc822");
+	root->facts->size = request->mail_size;
+	root->source = AM_SOURCE_RANGE;
+	root->fd = mail_fd;
+	root->len = request->mail_size;
+
+	if (!am_header_check(report, mail_fd, request->mail_size, request->deadline_us))
+		am_part_limit(root, "time", "no time left for the header section");
+	am_digest_start(inspector->digest);
+	gboolean is_whole = am_mime_walk(root, mail_fd, 0, request->mail_size, inspector->digest);
+	g_autofree char *digest = am_digest_finish(inspector->digest);
+	if (!is_whole)
+		return; /* a digest of a piece would be taken for the mail's */
+	g_free(report->digest);
+	report->digest = g_strdup(digest);
+	g_free(root->facts->digest);
+	root->facts->digest = g_steal_pointer(&digest);
+}
+
+static void
+inspector_decode(AmPart *part)
+{
+	AmInstance *instance = part->decoder;
+	AmDecode decode = { .part = part };
+	g_autoptr(GError) error = NULL;
+	am_instance_lock(instance);
+	gboolean ok = instance->plugin->plugin.decoder->decode(instance->data, &decode, &error);
+	am_instance_unlock(instance);
+	if (!ok) /* its own failure; the part stays as it is (features D31) */
+		am_part_mark(part, AM_PART_UNDECODED, error != NULL ? error->message : "decoder failed");
+}
+
+/* A mail that was found as a decoded part. */
+static void
+inspector_walk_part(AmPart *part)
+{
+	int fd = am_part_view(part);
+	if (fd < 0) {
+		am_part_mark(part, AM_PART_UNDECODED, "content was not kept");
+		return;
+	}
+	(void)am_mime_walk(part, fd, 0, part->facts->size, NULL); /* marks the part by itself */
+}
+
+static void
+inspector_open_parts(AmInspector *inspector)
+{
+	AmPartTree *tree = inspector->tree;
+	AmPart *part;
+	/* grows while it is walked */
+	for (guint i = 1; (part = am_part_tree_get(tree, i)) != NULL; i++) {
+		if (part->decoder == NULL && !part->is_mail)
+			continue;
+		if (am_part_tree_is_late(tree)) {
+			am_part_limit(part, "time", "no time left to take the mail apart");
+			continue;
+		}
+		if (part->is_mail) {
+			inspector_walk_part(part);
+		} else {
+			inspector_decode(part);
+			if (!tree->keeps_members)
+				am_part_drop(part);
+		}
+	}
+}
+
+static void
+inspector_scan(AmInspector *inspector, const AmInspectRequest *request, int mail_fd)
+{
+	AmReport *report = inspector->tree->report;
+	if (inspector->registry == NULL)
+		return;
+	GPtrArray *scanners = am_registry_instances(inspector->registry, AM_KIND_SCANNER);
+	for (guint i = 0; i < scanners->len; i++) {
+		AmInstance *instance = scanners->pdata[i];
+		AmScan scan = {
+			.tree = inspector->tree,
+			.report = report,
+			.request = request,
+			.mail_fd = mail_fd,
+			.instance = instance,
+		};
+		g_autoptr(GError) error = NULL;
+		gint64 start = g_get_monotonic_time();
+		am_instance_lock(instance);
+		gboolean ok = instance->plugin->plugin.scanner->scan(instance->data, &scan, &error);
+		am_instance_unlock(instance);
+		am_report_add_scanner(report, instance->name,
+				      (guint32)MIN(g_get_monotonic_time() - start, G_MAXUINT32));
+		if (!ok)
+			am_report_add_failure(report, instance->name,
+					      error != NULL ? error->message : "failed");
+	}
+}
+
+AmReport *
+am_inspector_run(AmInspector *inspector, const AmInspectRequest *request, int mail_fd)
+{
+	AmReport *report = am_report_new();
+	gint64 start = g_get_monotonic_time();
+	am_part_tree_start(inspector->tree, report, request->mail_size, request->deadline_us);
+	inspector_walk_mail(inspector, request, mail_fd);
+	inspector_open_parts(inspector);
+	gint64 decoded = g_get_monotonic_time();
+	report->decode_us = (guint32)MIN(decoded - start, G_MAXUINT32);
+	inspector_scan(inspector, request, mail_fd);
+	report->scan_us = (guint32)MIN(g_get_monotonic_time() - decoded, G_MAXUINT32);
+	am_part_tree_clear(inspector->tree);
+	return report;
+}

@@ -1,0 +1,88 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* See reader.h. */
+
+#include <config.h>
+
+#include "content/reader.h"
+
+#include <string.h>
+
+#include "mail/spool.h"
+
+void
+am_reader_init(AmReader *reader, int fd, guint64 offset, guint64 len, AmDigest *digest)
+{
+	memset(reader, 0, sizeof *reader);
+	reader->fd = fd;
+	reader->next = offset;
+	reader->end = offset + len;
+	reader->digest = digest;
+	reader->window = g_malloc(AM_READER_BYTES);
+}
+
+void
+am_reader_clear(AmReader *reader)
+{
+	g_clear_pointer(&reader->window, g_free);
+}
+
+gboolean
+am_reader_fill(AmReader *reader)
+{
+	if (reader->pos > 0) {
+		memmove(reader->window, reader->window + reader->pos, reader->len - reader->pos);
+		reader->len -= reader->pos;
+		reader->pos = 0;
+	}
+	gsize room = MIN(AM_READER_BYTES - reader->len, reader->end - reader->next);
+	if (room == 0)
+		return FALSE;
+	guint8 *target = reader->window + reader->len;
+	gssize got = am_read_at(reader->fd, target, room, reader->next, NULL);
+	if (got <= 0) {
+		reader->has_failed = TRUE;
+		reader->end = reader->next;
+		return FALSE;
+	}
+	if (reader->digest != NULL)
+		am_digest_update(reader->digest, target, (gsize)got);
+	reader->len += (gsize)got;
+	reader->next += (guint64)got;
+	return TRUE;
+}
+
+gboolean
+am_reader_is_last(const AmReader *reader)
+{
+	return reader->next >= reader->end;
+}
+
+guint64
+am_reader_offset(const AmReader *reader)
+{
+	return reader->next - (reader->len - reader->pos);
+}
+
+const guint8 *
+am_reader_line(AmReader *reader, gsize max, gsize *len, gboolean *is_whole)
+{
+	gsize seen = 0; /* bytes already searched, so that a long line is looked at once */
+	for (;;) {
+		gsize have = MIN(reader->len - reader->pos, max);
+		const guint8 *start = reader->window + reader->pos;
+		const guint8 *lf = memchr(start + seen, '\n', have - seen);
+		if (lf != NULL || have == max || am_reader_is_last(reader)) {
+			*len = lf != NULL ? (gsize)(lf + 1 - start) : have;
+			*is_whole = lf != NULL || have < max || (am_reader_is_last(reader) &&
+				    reader->pos + have == reader->len);
+			reader->pos += *len;
+			return *len > 0 ? start : NULL;
+		}
+		seen = have;
+		if (!am_reader_fill(reader) && !am_reader_is_last(reader))
+			return NULL; /* cannot be: the window holds more than max */
+	}
+}

@@ -1,0 +1,135 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Landlock: the file system shrinks to the worker's own directories and a few paths to read.  Rights
+ * came with ABI numbers; all that the running kernel knows are handled, so that what is not granted
+ * is denied.  The structures are our own because distributions ship headers older than kernels. */
+
+#include <config.h>
+
+#include "content/sandbox-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "mail/fd.h"
+
+#define LANDLOCK_VERSION_FLAG 1u
+#define LANDLOCK_RULE_PATH 1
+
+/* linux/landlock.h, access rights to files, by the ABI that brought them */
+#define FS_EXECUTE (1ull << 0)
+#define FS_WRITE_FILE (1ull << 1)
+#define FS_READ_FILE (1ull << 2)
+#define FS_READ_DIR (1ull << 3)
+#define FS_REMOVE_DIR (1ull << 4)
+#define FS_REMOVE_FILE (1ull << 5)
+#define FS_MAKE_DIR (1ull << 7)
+#define FS_MAKE_REG (1ull << 8)
+#define FS_ABI_1 ((1ull << 13) - 1)
+#define FS_REFER (1ull << 13)     /* 2 */
+#define FS_TRUNCATE (1ull << 14)  /* 3 */
+#define FS_IOCTL_DEV (1ull << 15) /* 5 */
+#define NET_ALL 3ull              /* 4: bind and connect by TCP */
+#define SCOPE_ALL 3ull            /* 6: abstract Unix sockets and signals */
+
+typedef struct {
+	guint64 fs;
+	guint64 net;
+	guint64 scope;
+} LandlockRuleset;
+
+typedef struct {
+	guint64 access;
+	gint32 parent_fd;
+} __attribute__((packed)) LandlockPath;
+
+static gboolean
+landlock_allow(int ruleset, const char *path, guint64 access, GError **error)
+{
+	g_auto(AmFd) fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: cannot open %s",
+				   path);
+		return FALSE;
+	}
+	if (!S_ISDIR(st.st_mode)) /* rights to directories make no sense for a file */
+		access &= FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE;
+	LandlockPath rule = { access, fd };
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH, &rule, 0) != 0) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
+				   "sandbox: Landlock refuses a rule for %s", path);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static guint64
+landlock_fs_rights(long abi)
+{
+	guint64 rights = FS_ABI_1;
+	if (abi >= 2)
+		rights |= FS_REFER;
+	if (abi >= 3)
+		rights |= FS_TRUNCATE;
+	if (abi >= 5)
+		rights |= FS_IOCTL_DEV;
+	return rights;
+}
+
+static gboolean
+landlock_add_paths(int ruleset, const AmSandboxLimits *limits, guint64 handled, GError **error)
+{
+	const guint64 reading = (FS_READ_FILE | FS_READ_DIR) & handled;
+	const guint64 writing = (FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_REMOVE_DIR |
+				 FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_TRUNCATE) & handled;
+	if (limits->work_directory != NULL &&
+	    !landlock_allow(ruleset, limits->work_directory, writing, error))
+		return FALSE;
+	if (limits->spool_directory != NULL &&
+	    !landlock_allow(ruleset, limits->spool_directory, writing, error))
+		return FALSE;
+	for (gsize i = 0; limits->read_paths != NULL && limits->read_paths[i] != NULL; i++)
+		if (!landlock_allow(ruleset, limits->read_paths[i], reading, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean
+am_sandbox_landlock(const AmSandboxLimits *limits, GString *missing, gboolean *is_there,
+		    GError **error)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	*is_there = abi >= 1;
+	if (abi < 1) { /* ENOSYS, or switched off at boot */
+		g_string_append(missing, "Landlock");
+		return TRUE;
+	}
+	if (abi < 4)
+		g_string_append_printf(missing, "Landlock for TCP (ABI %ld; seccomp has it)", abi);
+
+	LandlockRuleset attributes = {
+		.fs = landlock_fs_rights(abi),
+		.net = abi >= 4 ? NET_ALL : 0,
+		.scope = abi >= 6 ? SCOPE_ALL : 0,
+	};
+	gsize size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8; /* an old kernel knows the first fields */
+	g_auto(AmFd) ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+	if (ruleset < 0) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
+				   "sandbox: cannot make a Landlock ruleset");
+		return FALSE;
+	}
+	if (!landlock_add_paths(ruleset, limits, attributes.fs, error))
+		return FALSE;
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: Landlock");
+		return FALSE;
+	}
+	return TRUE;
+}

@@ -1,0 +1,237 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* A worker's life: own directories, plugins told of the fork, warmed up, the sandbox, "ready", mails.
+ *
+ * Idle workers block in accept(), so that the kernel hands each connection to exactly one of them.
+ * SIGTERM makes the listening socket non-blocking and sets a flag: workers then take what is queued
+ * until there is nothing, and end.  The signal is only let in around accept(); inspection of a mail
+ * is never interrupted.  The wall clock is kept by the session, which kills a worker that overruns;
+ * the CPU limit here is for a session that has died. */
+
+#include <config.h>
+
+#include "content/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "content/channel.h"
+#include "content/host.h"
+#include "content/sandbox.h"
+#include "mail/exchange.h"
+#include "mail/fd.h"
+
+#define REQUEST_TIME_S 10          /* a session that connected has sent its request by then */
+#define TRIM_BYTES (1u << 20)      /* after a mail of this size memory is given back */
+#define EXTRA_DESCRIPTORS 8192     /* contents above 64 KiB have one each */
+
+/* What the signal handler and the host's log need; set once before they are used. */
+static volatile sig_atomic_t worker_is_ending;
+static int worker_listen_fd = -1;
+static int worker_channel_fd = -1;
+
+static void
+worker_on_sigterm(int number)
+{
+	(void)number;
+	int saved = errno;
+	int flags = fcntl(worker_listen_fd, F_GETFL);
+	if (flags >= 0)
+		(void)fcntl(worker_listen_fd, F_SETFL, flags | O_NONBLOCK);
+	worker_is_ending = 1;
+	errno = saved;
+}
+
+static void
+worker_log(AmLogLevel level, const char *text)
+{
+	am_channel_log(worker_channel_fd, level, text);
+}
+
+static int
+worker_fail(const char *what, const GError *error)
+{
+	g_autofree char *text = g_strdup_printf("worker cannot start: %s: %s", what,
+						error != NULL ? error->message : "?");
+	worker_log(AM_LOG_ERROR, text);
+	return 1;
+}
+
+char *
+am_worker_work_directory(const AmWorkerSetup *setup, pid_t pid)
+{
+	return g_strdup_printf("%s/%d", setup->work_root, (int)pid);
+}
+
+char *
+am_worker_spool_directory(const AmWorkerSetup *setup, pid_t pid)
+{
+	return g_strdup_printf("%s/work-%d", setup->spool_directory, (int)pid);
+}
+
+/* SIGTERM stays blocked but in accept(). */
+static void
+worker_set_signals(void)
+{
+	struct sigaction action = { .sa_handler = worker_on_sigterm };
+	sigset_t mask;
+	sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGTERM, &action, NULL); /* fails only for wrong numbers */
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action, NULL);
+	(void)sigaction(SIGXFSZ, &action, NULL); /* a write fails with EFBIG instead */
+	(void)sigaction(SIGHUP, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL); /* from a terminal: the master decides */
+	action.sa_handler = SIG_DFL;
+	(void)sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static gboolean
+worker_make_directory(const char *path, GError **error)
+{
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "cannot make %s", path);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+worker_prepare_plugins(AmRegistry *registry, GError **error)
+{
+	if (!am_registry_after_fork(registry, error) || !am_registry_thread_init(registry, error))
+		return FALSE;
+	GPtrArray *scanners = am_registry_instances(registry, AM_KIND_SCANNER);
+	for (guint i = 0; i < scanners->len; i++) {
+		AmInstance *instance = scanners->pdata[i];
+		if (instance->plugin->plugin.scanner->warm_up == NULL)
+			continue;
+		am_instance_lock(instance);
+		instance->plugin->plugin.scanner->warm_up(instance->data);
+		am_instance_unlock(instance);
+	}
+	return TRUE;
+}
+
+static gboolean
+worker_enter_sandbox(const AmWorkerSetup *setup, const char *work, const char *spool, GError **error)
+{
+	g_autofree char *missing = NULL;
+	AmSandboxLimits limits = {
+		.work_directory = work,
+		.spool_directory = spool,
+		.memory_bytes = setup->memory_bytes,
+		.file_bytes = MAX(setup->limits.max_expansion_bytes, (guint64)1 << 32),
+		.cpu_seconds = setup->time_s,
+		.descriptors = EXTRA_DESCRIPTORS,
+		.is_best_effort = setup->is_best_effort,
+	};
+	if (!am_sandbox_enter(&limits, &missing, error))
+		return FALSE;
+	if (missing != NULL && *missing != '\0') {
+		g_autofree char *text = g_strdup_printf("the sandbox lacks: %s", missing);
+		worker_log(AM_LOG_WARNING, text);
+	}
+	return TRUE;
+}
+
+/* The next connection; -1 when there is none any more. */
+static int
+worker_accept(const AmWorkerSetup *setup)
+{
+	sigset_t mask, blocked;
+	int fd = -1;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &mask, &blocked);
+	for (;;) {
+		fd = accept4(setup->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0 || (errno != EINTR && errno != EAGAIN && errno != ECONNABORTED))
+			break;
+		if (errno != EAGAIN)
+			continue;
+		if (worker_is_ending)
+			break;
+		/* another worker alone was told to end; the socket is shared */
+		struct pollfd wait = { .fd = setup->listen_fd, .events = POLLIN };
+		(void)poll(&wait, 1, 1000);
+	}
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+	return fd;
+}
+
+/* A session that went away is no concern of ours; it has its own log. */
+static void
+worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
+{
+	const struct timeval patience = { .tv_sec = REQUEST_TIME_S };
+	AmInspectRequest request = { .mail_size = 0 };
+	g_auto(AmFd) mail_fd = -1;
+	g_autoptr(GError) error = NULL;
+
+	(void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	(void)setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (!am_sandbox_allow_cpu(setup->time_s, &error) || !am_exchange_send_hello(socket, &error) ||
+	    !am_exchange_receive_request(socket, &request, &mail_fd, &error)) {
+		worker_log(AM_LOG_DEBUG, error->message);
+		am_inspect_request_clear(&request);
+		return;
+	}
+	g_autoptr(AmReport) report = am_inspector_run(inspector, &request, mail_fd);
+	g_autoptr(GBytes) bytes = am_report_serialize(report);
+	if (!am_exchange_send_report(socket, bytes, &error))
+		worker_log(AM_LOG_DEBUG, error->message);
+	if (request.mail_size >= TRIM_BYTES)
+		(void)malloc_trim(0);
+	am_inspect_request_clear(&request);
+}
+
+int
+am_worker_run(const AmWorkerSetup *setup, pid_t zygote_pid)
+{
+	g_autofree char *work = am_worker_work_directory(setup, getpid());
+	g_autofree char *spool = am_worker_spool_directory(setup, getpid());
+	g_autoptr(GError) error = NULL;
+
+	worker_listen_fd = setup->listen_fd;
+	worker_channel_fd = setup->channel_fd;
+	worker_set_signals();
+	am_content_host_set_log(worker_log);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0 || getppid() != zygote_pid)
+		return 1; /* the zygote has gone already */
+	if (!worker_make_directory(work, &error) || !worker_make_directory(spool, &error))
+		return worker_fail("directories", error);
+	/* where libraries look for a place for temporary files */
+	if (!g_setenv("TMPDIR", work, TRUE) || chdir(work) != 0)
+		return worker_fail("chdir", NULL);
+	if (!worker_prepare_plugins(setup->registry, &error))
+		return worker_fail("plugins", error);
+	AmInspector *inspector =
+		am_inspector_new(setup->registry, &setup->limits, setup->types, spool);
+	if (!worker_enter_sandbox(setup, work, spool, &error))
+		return worker_fail("sandbox", error);
+	if (!am_channel_tell_ready(setup->channel_fd, &error))
+		return 1;
+
+	for (guint n = 0; n < setup->mails; n++) {
+		g_auto(AmFd) socket = worker_accept(setup);
+		if (socket < 0)
+			break;
+		worker_serve(setup, inspector, socket);
+	}
+	am_inspector_free(inspector);
+	return worker_is_ending || setup->mails > 0 ? 0 : 1;
+}
