@@ -133,9 +133,9 @@ log_append_time(GString *out)
 
 /* ---- where lines go */
 
-/* FALSE: not, or not wholly, written. */
+/* FALSE: not, or not wholly, written.  was_torn: the line begins with the end of one before. */
 static gboolean
-log_write(const char *line, gsize len)
+log_write(const char *line, gsize len, gboolean was_torn)
 {
 	int fd = log_state.fd >= 0 ? log_state.fd : STDERR_FILENO;
 	gsize done = 0;
@@ -147,7 +147,7 @@ log_write(const char *line, gsize len)
 			break;
 		done += (gsize)n;
 	}
-	if (done > 0 && done < len)
+	if (done < len && (done > 0 || was_torn))
 		g_atomic_int_set(&log_state.is_torn, 1);
 	return done == len;
 }
@@ -176,7 +176,8 @@ static gboolean
 log_emit_line(AmLogLevel level, const char *message, gboolean is_json)
 {
 	g_autoptr(GString) line = g_string_sized_new(strlen(message) + 96);
-	if (g_atomic_int_compare_and_exchange(&log_state.is_torn, 1, 0))
+	gboolean was_torn = g_atomic_int_compare_and_exchange(&log_state.is_torn, 1, 0);
+	if (was_torn)
 		g_string_append_c(line, '\n');
 	if (log_state.target == LOG_TO_STDERR && log_state.has_prefix)
 		g_string_append_printf(line, "<%d>", log_levels[level].priority);
@@ -188,7 +189,7 @@ log_emit_line(AmLogLevel level, const char *message, gboolean is_json)
 		g_string_append_printf(line, "%s[%d]: ", log_state.process, (int)getpid());
 	g_string_append(line, message);
 	g_string_append_c(line, '\n');
-	return log_write(line->str, line->len);
+	return log_write(line->str, line->len, was_torn);
 }
 
 static gboolean
