@@ -2,3 +2,8 @@ check_PROGRAMS += tests/test-route
 TESTS += tests/test-route
 tests_test_route_SOURCES = tests/test-route.c
 tests_test_route_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test-smtp-client
+TESTS += tests/test-smtp-client
+tests_test_smtp_client_SOURCES = tests/test-smtp-client.c tests/smtp-peer.c tests/smtp-peer.h
+tests_test_smtp_client_LDADD = $(TEST_LIBS)

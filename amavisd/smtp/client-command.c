@@ -143,8 +143,8 @@ extensions_check_utf8(AmSmtpCommandContext *context, const AmSmtpTransaction *tr
 {
 	GError *error = NULL;
 	gboolean has_utf8_header = FALSE;
-	guint64 header = transaction->report != NULL ? transaction->report->header_size
-						     : HEADER_GUESS_BYTES;
+	guint64 header =
+		transaction->report != NULL ? transaction->report->header_size : HEADER_GUESS_BYTES;
 	/* without the client's SMTPUTF8 raw bytes in the header are its own fault, and go on as
 	 * they always did */
 	if (transaction->envelope->smtputf8 &&
@@ -181,6 +181,7 @@ am_smtp_check_extensions(AmSmtpCommandContext *context, const AmSmtpTransaction 
 		return extensions_unreadable(error);
 	if (!has_8bit)
 		return NULL;
-	return am_reply_new(550, "5.6.3", "the mail has 8-bit data and the next hop does not offer "
+	return am_reply_new(550, "5.6.3",
+			    "the mail has 8-bit data and the next hop does not offer "
 			    "8BITMIME");
 }

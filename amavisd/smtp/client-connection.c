@@ -49,8 +49,8 @@ static AmReply *
 connection_failure(AmSmtpConnection *connection, const char *phase, GError *error)
 {
 	connection->is_dropped = TRUE;
-	AmReply *reply = am_reply_new(451, "4.4.2", "%s: %s: %s", connection->remote, phase,
-				      error->message);
+	AmReply *reply =
+		am_reply_new(451, "4.4.2", "%s: %s: %s", connection->remote, phase, error->message);
 	g_error_free(error);
 	return reply;
 }
@@ -87,9 +87,9 @@ am_smtp_connection_read(AmSmtpConnection *connection, guint phase_ms, const char
 		step = am_reply_reader_feed(&reader, line, len);
 	}
 	if (step == AM_REPLY_BAD) {
-		*reply = connection_failure(connection, phase,
-					    g_error_new(AM_ERROR, AM_ERROR_PROTOCOL,
-							"the answer is not SMTP"));
+		*reply = connection_failure(
+			connection, phase,
+			g_error_new(AM_ERROR, AM_ERROR_PROTOCOL, "the answer is not SMTP"));
 		return FALSE;
 	}
 	*reply = am_reply_reader_take(&reader);
@@ -115,9 +115,12 @@ am_smtp_parse_extensions(const char *text)
 		const char *keyword;
 		guint extension;
 	} known[] = {
-		{ "PIPELINING", AM_SMTP_PIPELINING },	     { "SIZE", AM_SMTP_SIZE },
-		{ "8BITMIME", AM_SMTP_8BITMIME },	     { "SMTPUTF8", AM_SMTP_SMTPUTF8 },
-		{ "ENHANCEDSTATUSCODES", AM_SMTP_ENHANCED }, { "DSN", AM_SMTP_DSN },
+		{ "PIPELINING", AM_SMTP_PIPELINING },
+		{ "SIZE", AM_SMTP_SIZE },
+		{ "8BITMIME", AM_SMTP_8BITMIME },
+		{ "SMTPUTF8", AM_SMTP_SMTPUTF8 },
+		{ "ENHANCEDSTATUSCODES", AM_SMTP_ENHANCED },
+		{ "DSN", AM_SMTP_DSN },
 	};
 	guint extensions = 0;
 	const char *line = strchr(text, '\n'); /* the first line is the peer's name */

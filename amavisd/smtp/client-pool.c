@@ -181,12 +181,11 @@ am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host, guint
 		     gboolean is_fresh, gint64 deadline_us, AmReply **failure)
 {
 	g_autofree char *key = g_strdup_printf("%s %u %s", is_lmtp ? "lmtp" : "smtp", port, host);
-	AmSmtpConnection *connection =
-		is_fresh ? NULL : pool_take_kept(pool, key, deadline_us);
+	AmSmtpConnection *connection = is_fresh ? NULL : pool_take_kept(pool, key, deadline_us);
 	if (connection != NULL)
 		return connection;
-	connection = am_smtp_connection_open(&pool->config, is_lmtp, host, port, deadline_us,
-					     failure);
+	connection =
+		am_smtp_connection_open(&pool->config, is_lmtp, host, port, deadline_us, failure);
 	if (connection != NULL)
 		connection->key = g_steal_pointer(&key);
 	return connection;

@@ -67,11 +67,11 @@ gboolean am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **err
 
 typedef enum {
 	AM_SMTP_PIPELINING = 1 << 0, /* RFC 2920 */
-	AM_SMTP_SIZE = 1 << 1,       /* RFC 1870 */
+	AM_SMTP_SIZE = 1 << 1,	     /* RFC 1870 */
 	AM_SMTP_8BITMIME = 1 << 2,   /* RFC 6152 */
 	AM_SMTP_ENHANCED = 1 << 3,   /* RFC 2034 */
 	AM_SMTP_SMTPUTF8 = 1 << 4,   /* RFC 6531 */
-	AM_SMTP_DSN = 1 << 5,        /* RFC 3461 */
+	AM_SMTP_DSN = 1 << 5,	     /* RFC 3461 */
 } AmSmtpExtensions;
 
 typedef struct {
@@ -80,7 +80,7 @@ typedef struct {
 	char *key;    /* protocol, host and port: kept connections are found by it */
 	char *remote; /* "127.0.0.1:10025" */
 	gboolean is_lmtp;
-	guint extensions; /* AmSmtpExtensions */
+	guint extensions;   /* AmSmtpExtensions */
 	gint64 deadline_us; /* monotonic, of the transaction at hand */
 	gint64 born_us, used_us;
 	gboolean is_reused;

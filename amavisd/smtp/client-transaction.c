@@ -27,11 +27,11 @@ typedef struct {
 	AmSmtpConnection *connection;
 	AmSmtpTransaction *transaction;
 	AmSmtpCommandContext context;
-	GPtrArray *rcpts;    /* AmDelivery, to be said */
-	GPtrArray *accepted; /* AmDelivery, by the next hop */
-	AmReply *mail;       /* answer to MAIL */
-	AmReply *temporary;  /* borrowed: 4xx that ends the transaction for all */
-	AmReply *data;       /* answer to DATA */
+	GPtrArray *rcpts;	/* AmDelivery, to be said */
+	GPtrArray *accepted;	/* AmDelivery, by the next hop */
+	AmReply *mail;		/* answer to MAIL */
+	AmReply *temporary;	/* borrowed: 4xx that ends the transaction for all */
+	AmReply *data;		/* answer to DATA */
 	gboolean is_data_along; /* DATA goes with the recipients */
 } Attempt;
 
@@ -171,7 +171,8 @@ attempt_commands(Attempt *attempt, AmReply **failure)
 	guint window = is_pipelined ? WINDOW_COMMANDS : 1;
 	guint n = 1 + attempt->rcpts->len + (attempt->is_data_along ? 1 : 0);
 	guint sent = 0;
-	for (guint taken = 0; taken < n && !(taken == sent && attempt_is_decided(attempt)); taken++) {
+	for (guint taken = 0; taken < n && !(taken == sent && attempt_is_decided(attempt));
+	     taken++) {
 		if (taken == sent) {
 			while (sent < n && sent - taken < window)
 				attempt_queue(attempt, sent++);
@@ -250,8 +251,8 @@ attempt_final_reply(Attempt *attempt, gboolean *is_own)
 	/* Whether the next hop has it nobody knows; the client keeps it, so it may come twice but
 	 * is not lost (RFC 1047). */
 	attempt->transaction->is_in_doubt = TRUE;
-	AmReply *failure = am_reply_new(451, "4.4.2", "%s; the mail may have been delivered",
-					reply->text);
+	AmReply *failure =
+		am_reply_new(451, "4.4.2", "%s; the mail may have been delivered", reply->text);
 	am_reply_free(reply);
 	return failure;
 }
@@ -337,18 +338,18 @@ attempt_choose(Attempt *attempt, GPtrArray *batch)
 {
 	for (guint i = 0; i < batch->len; i++) {
 		AmDelivery *delivery = batch->pdata[i];
-		g_autofree char *command = am_smtp_rcpt_command(&attempt->context,
-								delivery->recipient);
+		g_autofree char *command =
+			am_smtp_rcpt_command(&attempt->context, delivery->recipient);
 		if (command != NULL) {
 			g_ptr_array_add(attempt->rcpts, delivery);
 			continue;
 		}
 		delivery->is_own = TRUE;
-		delivery->reply =
-			am_address_is_ascii(delivery->recipient->address)
-				? am_reply_new(553, "5.1.3", "not a recipient's address")
-				: am_reply_new(553, "5.6.7", "the next hop does not offer SMTPUTF8,"
-					       " which the recipient's address needs");
+		delivery->reply = am_address_is_ascii(delivery->recipient->address)
+					  ? am_reply_new(553, "5.1.3", "not a recipient's address")
+					  : am_reply_new(553, "5.6.7",
+							 "the next hop does not offer SMTPUTF8,"
+							 " which the recipient's address needs");
 	}
 }
 

@@ -72,8 +72,8 @@ transaction_answer(AmSmtpTransaction *transaction, const AmReply *reply, gboolea
 /* One transaction with one hop, once more over a new connection when a kept one was dead.  FALSE:
  * the next hop of the route may try; *failure says why, *is_own whether it is ours. */
 static gboolean
-deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transaction,
-	       GPtrArray *batch, AmReply **failure, gboolean *is_own)
+deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transaction, GPtrArray *batch,
+	       AmReply **failure, gboolean *is_own)
 {
 	g_autofree char *host = NULL;
 	guint16 port;

@@ -186,7 +186,8 @@ am_hop_resolve(const AmHop *hop, const AmEnvelope *envelope, char **host, guint1
 	gboolean is_host_wild = strcmp(hop->host, "*") == 0;
 	gboolean is_peer_known = envelope->peer_address != NULL && *envelope->peer_address != '\0';
 	if ((is_host_wild && !is_peer_known) ||
-	    (hop->is_port_wild && (envelope->local_port == 0 || envelope->local_port == G_MAXUINT16))) {
+	    (hop->is_port_wild &&
+	     (envelope->local_port == 0 || envelope->local_port == G_MAXUINT16))) {
 		g_set_error(error, AM_ERROR, AM_ERROR_CONFIG,
 			    "route %s: the mail did not come over TCP, so there is no way back",
 			    hop->text);
