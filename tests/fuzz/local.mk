@@ -9,3 +9,15 @@ else
 AM_FUZZ_SOURCES += tests/fuzz/driver.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/driver.c
+dist_check_SCRIPTS += tests/fuzz/run-corpus
+TESTS += tests/fuzz/run-corpus
+
+check_PROGRAMS += tests/fuzz/fuzz-address
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz-address.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_address_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_address_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-report
+tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz-report.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_report_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_report_LDFLAGS = $(AM_FUZZ_LDFLAGS)
