@@ -1,5 +1,20 @@
 libamavisd_la_SOURCES += \
 	amavisd/pipeline/deliver.h \
+	amavisd/pipeline/host.c \
+	amavisd/pipeline/host.h \
+	amavisd/pipeline/inspect.c \
+	amavisd/pipeline/inspect.h \
+	amavisd/pipeline/judge.c \
+	amavisd/pipeline/judge.h \
 	amavisd/pipeline/notify.h \
+	amavisd/pipeline/pipeline-private.h \
+	amavisd/pipeline/pipeline.c \
 	amavisd/pipeline/pipeline.h \
-	amavisd/pipeline/record.h
+	amavisd/pipeline/record-json.c \
+	amavisd/pipeline/record.c \
+	amavisd/pipeline/record.h \
+	amavisd/pipeline/scan.c \
+	amavisd/pipeline/scan.h \
+	amavisd/pipeline/setup.c \
+	amavisd/pipeline/store.c \
+	amavisd/pipeline/store.h

@@ -1,0 +1,182 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Making a pipeline out of a generation's configuration, and its threads.  Everything is tried, so
+ * that all problems are told at once and not only the first. */
+
+#include <config.h>
+
+#include "pipeline/pipeline-private.h"
+
+#include "log/log.h"
+#include "pipeline/host.h"
+
+#define SETUP_EXPIRE_US (5 * G_USEC_PER_SEC)
+
+/* The first key of the list that is set; `forward` always is. */
+static AmRoute *
+setup_route(const AmConfig *config, const char *const *keys, GPtrArray *problems)
+{
+	const AmConfigGroup *group = am_config_group(config, "routes", NULL);
+	while (!am_config_has(group, *keys))
+		keys++;
+	g_autoptr(GError) error = NULL;
+	AmRoute *route = am_route_parse(am_config_string(group, *keys), &error);
+	if (route == NULL) {
+		const char *file;
+		guint line;
+		(void)am_config_raw(group, *keys, &file, &line);
+		am_config_add_problem(problems, file, line, "[routes]: %s: %s", *keys,
+				      error->message);
+	}
+	return route;
+}
+
+static AmSmtpPool *
+setup_pool(const AmConfig *config, const char *hostname)
+{
+	const AmConfigGroup *group = am_config_group(config, "next_hop", NULL);
+	const AmSmtpClientConfig client = {
+		.connect_ms = (guint)am_config_int(group, "connect_time"),
+		.command_ms = (guint)am_config_int(group, "command_time"),
+		.data_init_ms = (guint)am_config_int(group, "data_init_time"),
+		.data_block_ms = (guint)am_config_int(group, "data_block_time"),
+		.data_final_ms = (guint)am_config_int(group, "data_final_time"),
+		.quit_ms = (guint)am_config_int(group, "quit_time"),
+		.keep_idle_ms = (guint)am_config_int(group, "keep_idle"),
+		.keep_age_ms = (guint)am_config_int(group, "keep_age"),
+		.probe_ms = (guint)am_config_int(group, "probe"),
+		.keep_max = (guint)am_config_int(group, "keep"),
+		.hostname = hostname,
+	};
+	return am_smtp_pool_new(&client);
+}
+
+static void
+setup_routes(AmPipeline *pipeline, const AmConfig *config, GPtrArray *problems)
+{
+	/* what is not set falls back as the configuration's table says */
+	static const char *const forward[] = { "forward", NULL };
+	static const char *const notify[] = { "notify", "forward", NULL };
+	pipeline->forward = setup_route(config, forward, problems);
+	pipeline->notify = setup_route(config, notify, problems);
+	pipeline->deliver = (AmDeliverContext){
+		.pool = pipeline->pool,
+		.forward = pipeline->forward,
+		.notify = pipeline->notify,
+		.hostname = pipeline->hostname,
+	};
+}
+
+static void
+setup_plugins(AmPipeline *pipeline, AmConfig *config, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	am_pipeline_host_init(&pipeline->host);
+	pipeline->registry = am_registry_new(config, problems);
+	if (am_registry_load(pipeline->registry, AM_CAP_SESSION, &pipeline->host, problems) &&
+	    !am_registry_after_fork(pipeline->registry, &error))
+		am_config_add_problem(problems, "", 0, "plugins: %s", error->message);
+}
+
+AmPipeline *
+am_pipeline_new(const AmGeneration *generation, GPtrArray *problems)
+{
+	AmConfig *config = generation->config;
+	const AmConfigGroup *group = am_config_group(config, "amavisd", NULL);
+	const char *hostname = am_config_string(group, "hostname");
+	guint n_before = problems->len;
+	AmPipeline *pipeline = g_new0(AmPipeline, 1);
+	pipeline->generation = generation;
+	pipeline->hostname = g_strdup(hostname != NULL ? hostname : g_get_host_name());
+	pipeline->max_mail_us = am_config_int(group, "max_mail_time") * 1000;
+	pipeline->pool = setup_pool(config, pipeline->hostname);
+	setup_routes(pipeline, config, problems);
+	setup_plugins(pipeline, config, problems);
+	pipeline->policy = am_policy_new(config, problems);
+	if (problems->len == n_before && pipeline->policy != NULL)
+		return pipeline;
+	am_pipeline_free(pipeline);
+	return NULL;
+}
+
+void
+am_pipeline_free(AmPipeline *pipeline)
+{
+	if (pipeline == NULL)
+		return;
+	g_clear_pointer(&pipeline->policy, am_policy_unref);
+	g_clear_pointer(&pipeline->registry, am_registry_free);
+	g_clear_pointer(&pipeline->pool, am_smtp_pool_free);
+	g_clear_pointer(&pipeline->forward, am_route_free);
+	g_clear_pointer(&pipeline->notify, am_route_free);
+	g_free(pipeline->hostname);
+	g_free(pipeline);
+}
+
+void
+am_pipeline_housekeeping(AmPipeline *pipeline)
+{
+	gint64 now_us = g_get_monotonic_time();
+	if (now_us < pipeline->next_expire_us)
+		return;
+	pipeline->next_expire_us = now_us + SETUP_EXPIRE_US;
+	am_smtp_pool_expire(pipeline->pool);
+}
+
+AmPipelineThread *
+am_pipeline_thread_new(AmPipeline *pipeline, GError **error)
+{
+	const AmGeneration *generation = pipeline->generation;
+	const AmConfigGroup *content = am_config_group(generation->config, "content", NULL);
+	AmPolicyThread *policy = am_policy_thread_new(pipeline->policy, error);
+	if (policy == NULL)
+		return NULL;
+	if (!am_registry_thread_init(pipeline->registry, error)) {
+		am_policy_thread_free(policy);
+		return NULL;
+	}
+	AmPipelineThread *thread = g_new0(AmPipelineThread, 1);
+	thread->pipeline = pipeline;
+	thread->policy = policy;
+	thread->crew = am_scan_crew_new(pipeline->registry);
+	thread->inspect = (AmInspectContext){
+		.socket_path = generation->content_socket,
+		.queue_us = am_config_int(content, "queue_time") * 1000,
+		.time_us = am_config_int(content, "time_limit") * 1000,
+		.statistics = generation->statistics,
+	};
+	return thread;
+}
+
+void
+am_pipeline_thread_free(AmPipelineThread *thread)
+{
+	if (thread == NULL)
+		return;
+	am_scan_crew_free(thread->crew);
+	am_registry_thread_end(thread->pipeline->registry);
+	am_policy_thread_free(thread->policy);
+	g_free(thread);
+}
+
+AmReply *
+am_pipeline_check_recipient(AmPipelineThread *thread, const AmEnvelope *envelope,
+			    const AmRecipient *recipient)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(AmSettings) settings =
+		am_policy_settings(thread->policy, envelope, recipient, &error);
+	if (settings == NULL) {
+		am_error("settings of a recipient: %s", error->message);
+		return am_reply_from_error(error);
+	}
+	if (settings->message_size_limit == 0 || envelope->declared_size < 0 ||
+	    (guint64)envelope->declared_size <= settings->message_size_limit)
+		return NULL;
+	return am_reply_new(552, "5.3.4",
+			    "message size exceeds the limit of this recipient, %" G_GUINT64_FORMAT
+			    " bytes",
+			    settings->message_size_limit);
+}
