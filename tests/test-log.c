@@ -147,7 +147,8 @@ test_reopen(void)
 static void
 test_targets(void)
 {
-	static const char *const bad[] = { "", "file", "file:relative", "stdout", "file:/nonexistent/x" };
+	static const char *const bad[] = { "", "file", "file:relative", "stdout",
+					   "file:/nonexistent/x" };
 	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
 		g_assert_false(am_log_open(bad[i], AM_LOG_TEXT, AM_LOG_INFO, &error));

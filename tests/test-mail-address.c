@@ -69,8 +69,14 @@ static const struct {
 	{ "a@example.org>", TRUE, NULL, NULL },
 	{ "", TRUE, NULL, NULL },
 	{ "<a@example.org>", TRUE, "a@example.org", "" },
-	{ "<gr\xc3\xbc\xc3\x9f""e@stra\xc3\x9f""e.example>", FALSE,
-	  "gr\xc3\xbc\xc3\x9f""e@stra\xc3\x9f""e.example", "" },
+	{ "<gr\xc3\xbc\xc3\x9f"
+	  "e@stra\xc3\x9f"
+	  "e.example>",
+	  FALSE,
+	  "gr\xc3\xbc\xc3\x9f"
+	  "e@stra\xc3\x9f"
+	  "e.example",
+	  "" },
 	{ "<a\xff@example.org>", FALSE, NULL, NULL },
 	{ "<a\x7f@example.org>", FALSE, NULL, NULL },
 	{ "<a@" L63 "." L63 "." L63 "." L63 ">", FALSE, "a@" L63 "." L63 "." L63 "." L63, "" },
@@ -165,12 +171,15 @@ test_lookup_keys(void)
 		{ "root", "+", "root@|." },
 		{ "@dom.tld", "+", "@dom.tld|dom.tld|.dom.tld|.tld|." },
 		{ "a@[192.0.2.1]", "+", "a@[192.0.2.1]|a@|[192.0.2.1]|.[192.0.2.1]|." },
-		{ "\xc3\x9c@B\xc3\xbc""cher.example", "+",
+		{ "\xc3\x9c@B\xc3\xbc"
+		  "cher.example",
+		  "+",
 		  "\xc3\xbc@xn--bcher-kva.example|\xc3\xbc@|xn--bcher-kva.example|"
 		  ".xn--bcher-kva.example|.example|." },
 		/* what IDNA refuses stays */
 		{ "a@\xe2\x80\x8e.example", "+",
-		  "a@\xe2\x80\x8e.example|a@|\xe2\x80\x8e.example|.\xe2\x80\x8e.example|.example|." },
+		  "a@\xe2\x80\x8e.example|a@|\xe2\x80\x8e.example|.\xe2\x80\x8e.example|.example|"
+		  "." },
 		{ "a\xff@dom", "+", "a\xff@dom|a\xff@|dom|.dom|." },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

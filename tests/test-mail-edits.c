@@ -65,8 +65,10 @@ edits_of(const char *script)
 	AmEdits *edits = am_edits_new();
 	g_auto(GStrv) lines = g_strsplit(script, "|", 0);
 	for (char **line = lines; *line != NULL; line++) {
-		AmEditOp op = **line == '<' ? AM_EDIT_PREPEND : **line == '>' ? AM_EDIT_APPEND :
-			      **line == '=' ? AM_EDIT_REPLACE : AM_EDIT_DELETE;
+		AmEditOp op = **line == '<'   ? AM_EDIT_PREPEND
+			      : **line == '>' ? AM_EDIT_APPEND
+			      : **line == '=' ? AM_EDIT_REPLACE
+					      : AM_EDIT_DELETE;
 		char *value = strchr(*line, ' ');
 		if (value != NULL)
 			*value++ = '\0';
@@ -87,14 +89,19 @@ test_values(void)
 		{ "a\n\tb", "a\r\n\tb" },
 		{ "a\rb", "a b" },
 		{ "a\r b", "a\r\n b" },
-		{ "a\r\n \r\nb", "a     b" },  /* a line of blanks would end the header for some */
+		{ "a\r\n \r\nb", "a     b" }, /* a line of blanks would end the header for some */
 		{ "a\r\n \r\n b", "a   \r\n b" },
 		{ "a\r\n", "a" },
 		{ "a\r\n ", "a" },
 		{ "\n a\n b", "\r\n a\r\n b" },
-		{ "a\001\x7f""b", "a  b" },
+		{ "a\001\x7f"
+		  "b",
+		  "a  b" },
 		{ "a\xff", "a\xef\xbf\xbd" },
-		{ "Gr\xc3\xbc\xc3\x9f""e", "Gr\xc3\xbc\xc3\x9f""e" },
+		{ "Gr\xc3\xbc\xc3\x9f"
+		  "e",
+		  "Gr\xc3\xbc\xc3\x9f"
+		  "e" },
 		{ A50 " " A50, A50 "\r\n " A50 },
 		{ A50 " b c " A50, A50 " b c\r\n " A50 },
 		{ A50 "  " A50, A50 "\r\n  " A50 },
@@ -128,8 +135,12 @@ check_lines(const char *value, gsize name)
 static void
 test_values_random(void)
 {
-	static const char *const pieces[] = { "a", " ", "\t", "\r", "\n", "\r\n", "\xc3\xbc", "\xff",
-					      "\001", BLANKS20 BLANKS20, A50 A50, A50 A50 A50 A50 };
+	static const char *const pieces[] = { "a",	  " ",
+					      "\t",	  "\r",
+					      "\n",	  "\r\n",
+					      "\xc3\xbc", "\xff",
+					      "\001",	  BLANKS20 BLANKS20,
+					      A50 A50,	  A50 A50 A50 A50 };
 	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
 	for (guint i = 0; i < 3000; i++) {
 		g_autoptr(GString) value = g_string_new(NULL);
@@ -199,7 +210,8 @@ static const struct {
 	  "From: a\r\nSubject: hello\r\n world\r\nTo: b\r\nX-Spam: 5\r\n" BODY },
 	{ "-X-Spam|=X-Spam 5", HEADER BODY,
 	  "From: a\r\nSubject: hello\r\n world\r\nX-Spam: 5\r\nTo: b\r\n" BODY },
-	{ "=X-Spam 5|-X-Spam", HEADER BODY, "From: a\r\nSubject: hello\r\n world\r\nTo: b\r\n" BODY },
+	{ "=X-Spam 5|-X-Spam", HEADER BODY,
+	  "From: a\r\nSubject: hello\r\n world\r\nTo: b\r\n" BODY },
 	{ "=New 5", HEADER BODY, HEADER "New: 5\r\n" BODY },
 	{ "-None", HEADER BODY, HEADER BODY },
 	{ "-From|-Subject|-X-Spam|-To", HEADER BODY, BODY },
@@ -233,7 +245,8 @@ test_write(void)
 		g_autoptr(GError) error = NULL;
 		g_autoptr(GString) out = g_string_new(NULL);
 		g_autoptr(AmEdits) edits = edits_of(writes[i].script);
-		g_autoptr(AmReport) report = writes[i].has_no_report ? NULL : report_of(writes[i].mail);
+		g_autoptr(AmReport) report =
+			writes[i].has_no_report ? NULL : report_of(writes[i].mail);
 		gsize len = strlen(writes[i].mail);
 		g_auto(AmFd) fd = mail_fd(writes[i].mail, len);
 		g_test_message("%zu: %s", i, writes[i].script);

@@ -51,8 +51,10 @@ deadline_ms(gint64 ms)
 static AmInspectRequest
 sample_request(void)
 {
-	AmInspectRequest request = { .mail_id = "abcdefghijklmnop", .mail_size = 100,
-				     .deadline_us = deadline_ms(5000), .smtputf8 = TRUE };
+	AmInspectRequest request = { .mail_id = "abcdefghijklmnop",
+				     .mail_size = 100,
+				     .deadline_us = deadline_ms(5000),
+				     .smtputf8 = TRUE };
 	request.sender = g_strdup("a@example.org");
 	request.recipients = g_strsplit("b@example.org c@example.org", " ", 0);
 	request.client_address = g_strdup("192.0.2.1");
@@ -91,7 +93,8 @@ run_worker(int socket, gsize size)
 static void
 test_whole(void)
 {
-	static const gsize sizes[] = { 0, 1, 65524, 65525, 65536, 131060, 131061, AM_REPORT_MAX_BYTES };
+	static const gsize sizes[] = { 0,     1,      65524,  65525,
+				       65536, 131060, 131061, AM_REPORT_MAX_BYTES };
 	for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
 		g_autoptr(GError) error = NULL;
 		int pair[2], status;
@@ -107,7 +110,8 @@ test_whole(void)
 		g_assert_true(am_exchange_send_request(pair[0], &request, mail, &error));
 		g_assert_true(am_exchange_receive_hello(pair[0], deadline_ms(5000), &said, &error));
 		g_assert_cmpint(said, ==, pid);
-		g_autoptr(GBytes) report = am_exchange_receive_report(pair[0], deadline_ms(5000), &error);
+		g_autoptr(GBytes) report =
+			am_exchange_receive_report(pair[0], deadline_ms(5000), &error);
 		g_assert_no_error(error);
 		gsize len;
 		const guint8 *data = g_bytes_get_data(report, &len);
@@ -265,8 +269,9 @@ send_raw(int socket, const guint8 *data, gsize len, const int *fds, gsize n_fds)
 	g_assert_cmpint(sendmsg(socket, &msg, MSG_NOSIGNAL), ==, len);
 }
 
-#define HEAD(type, len) \
-	'A', 'M', 'X', '1', 1, 0, type, 0, (len) & 0xff, (len) >> 8 & 0xff, (len) >> 16 & 0xff, (len) >> 24
+#define HEAD(type, len)                                                                            \
+	'A', 'M', 'X', '1', 1, 0, type, 0, (len)&0xff, (len) >> 8 & 0xff, (len) >> 16 & 0xff,      \
+		(len) >> 24
 
 static const struct {
 	const char *name;
@@ -295,7 +300,8 @@ test_bad_reports(void)
 		make_pair(pair);
 		guint before = count_fds();
 		g_test_message("%s", bad_reports[i].name);
-		send_raw(pair[1], bad_reports[i].bytes, bad_reports[i].len, fds, bad_reports[i].n_fds);
+		send_raw(pair[1], bad_reports[i].bytes, bad_reports[i].len, fds,
+			 bad_reports[i].n_fds);
 		g_assert_null(am_exchange_receive_report(pair[0], deadline_ms(500), &error));
 		g_assert_error(error, AM_ERROR, AM_ERROR_SCANNER);
 		g_assert_cmpuint(count_fds(), ==, before);

@@ -23,7 +23,8 @@ test_wire(void)
 	} cases[] = {
 		{ 250, "2.0.0", "Ok", "250 2.0.0 Ok\r\n" },
 		{ 354, NULL, "End with .", "354 End with .\r\n" },
-		{ 250, NULL, "host\nPIPELINING\nSIZE", "250-host\r\n250-PIPELINING\r\n250 SIZE\r\n" },
+		{ 250, NULL, "host\nPIPELINING\nSIZE",
+		  "250-host\r\n250-PIPELINING\r\n250 SIZE\r\n" },
 		{ 554, "5.7.0", "a\nb", "554-5.7.0 a\r\n554 5.7.0 b\r\n" },
 		{ 550, "5.1.1", "bad\r\nQUIT\t\x7f", "550-5.1.1 bad \r\n550 5.1.1 QUIT  \r\n" },
 		{ 550, NULL, "", "550 \r\n" },

@@ -20,7 +20,8 @@ sample_new(void)
 	AmReport *report = am_report_new();
 	am_report_set_text(&report->digest, DIGEST);
 	report->header_size = 900;
-	am_report_set_text(&report->subject, "Gr\xc3\xbc\xc3\x9f""e");
+	am_report_set_text(&report->subject, "Gr\xc3\xbc\xc3\x9f"
+					     "e");
 	am_report_set_text(&report->from, "a@example.org");
 	report->n_received = 2;
 	report->is_bulk = TRUE;
@@ -75,30 +76,113 @@ test_round_trip(void)
 	g_assert_cmpstr(((AmScanFailure *)after->failures->pdata[0])->text, ==, "timed out");
 }
 
-
 /* Each fault alone in an otherwise good report; what the writer leaves in is for the reader. */
 
-static void fault_header_size(AmReport *r) { r->header_size = MAIL_SIZE + 1; }
-static void fault_version(AmReport *r) { r->version = 0; } /* written anyway as the current one */
-static void fault_digest(AmReport *r) { am_report_set_text(&r->digest, "abc"); }
-static void fault_digest_case(AmReport *r) { r->digest[10] = 'A'; }
-static AmHeaderField *field(AmReport *r, guint i) { return r->fields->pdata[i]; }
-static void fault_field_offset(AmReport *r) { field(r, 14)->offset = 841; }
-static void fault_field_far(AmReport *r) { field(r, 14)->offset = G_MAXUINT64 - 10; }
-static void fault_field_len(AmReport *r) { field(r, 14)->len = G_MAXUINT32; }
-static void fault_field_order(AmReport *r) { field(r, 7)->offset -= 1; }
-static void fault_field_empty(AmReport *r) { field(r, 7)->len = field(r, 7)->value = field(r, 7)->name_len = 0; }
-static void fault_field_value(AmReport *r) { field(r, 7)->value = 61; }
-static void fault_field_name(AmReport *r) { field(r, 7)->name_len = 9; }
-static AmReportPart *part(AmReport *r, guint i) { return r->parts->pdata[i]; }
-static void fault_parent_self(AmReport *r) { part(r, 1)->parent = 1; }
-static void fault_parent_later(AmReport *r) { part(r, 1)->parent = 2; }
-static void fault_parent_root(AmReport *r) { part(r, 1)->parent = -1; }
-static void fault_parent_negative(AmReport *r) { part(r, 1)->parent = -2; }
-static void fault_root_parent(AmReport *r) { part(r, 0)->parent = 0; }
-static void fault_root_negative(AmReport *r) { part(r, 0)->parent = -2; }
-static void fault_part_digest(AmReport *r) { am_report_set_text(&part(r, 1)->digest, "xyz"); }
-static void fault_defect(AmReport *r) { ((AmHeaderDefect *)r->defects->pdata[0])->position = MAIL_SIZE + 1; }
+static void
+fault_header_size(AmReport *r)
+{
+	r->header_size = MAIL_SIZE + 1;
+}
+static void
+fault_version(AmReport *r)
+{
+	r->version = 0;
+} /* written anyway as the current one */
+static void
+fault_digest(AmReport *r)
+{
+	am_report_set_text(&r->digest, "abc");
+}
+static void
+fault_digest_case(AmReport *r)
+{
+	r->digest[10] = 'A';
+}
+static AmHeaderField *
+field(AmReport *r, guint i)
+{
+	return r->fields->pdata[i];
+}
+static void
+fault_field_offset(AmReport *r)
+{
+	field(r, 14)->offset = 841;
+}
+static void
+fault_field_far(AmReport *r)
+{
+	field(r, 14)->offset = G_MAXUINT64 - 10;
+}
+static void
+fault_field_len(AmReport *r)
+{
+	field(r, 14)->len = G_MAXUINT32;
+}
+static void
+fault_field_order(AmReport *r)
+{
+	field(r, 7)->offset -= 1;
+}
+static void
+fault_field_empty(AmReport *r)
+{
+	field(r, 7)->len = field(r, 7)->value = field(r, 7)->name_len = 0;
+}
+static void
+fault_field_value(AmReport *r)
+{
+	field(r, 7)->value = 61;
+}
+static void
+fault_field_name(AmReport *r)
+{
+	field(r, 7)->name_len = 9;
+}
+static AmReportPart *
+part(AmReport *r, guint i)
+{
+	return r->parts->pdata[i];
+}
+static void
+fault_parent_self(AmReport *r)
+{
+	part(r, 1)->parent = 1;
+}
+static void
+fault_parent_later(AmReport *r)
+{
+	part(r, 1)->parent = 2;
+}
+static void
+fault_parent_root(AmReport *r)
+{
+	part(r, 1)->parent = -1;
+}
+static void
+fault_parent_negative(AmReport *r)
+{
+	part(r, 1)->parent = -2;
+}
+static void
+fault_root_parent(AmReport *r)
+{
+	part(r, 0)->parent = 0;
+}
+static void
+fault_root_negative(AmReport *r)
+{
+	part(r, 0)->parent = -2;
+}
+static void
+fault_part_digest(AmReport *r)
+{
+	am_report_set_text(&part(r, 1)->digest, "xyz");
+}
+static void
+fault_defect(AmReport *r)
+{
+	((AmHeaderDefect *)r->defects->pdata[0])->position = MAIL_SIZE + 1;
+}
 
 static const struct {
 	const char *name;
@@ -165,8 +249,8 @@ test_truncated(void)
 	g_autofree guint8 *longer = g_malloc0(len + 1);
 	memcpy(longer, data, len);
 	g_assert_null(parse_exact(longer, len + 1, NULL));
-	g_autoptr(GBytes) huge = g_bytes_new_take(g_malloc0(AM_REPORT_MAX_BYTES + 1),
-						  AM_REPORT_MAX_BYTES + 1);
+	g_autoptr(GBytes) huge =
+		g_bytes_new_take(g_malloc0(AM_REPORT_MAX_BYTES + 1), AM_REPORT_MAX_BYTES + 1);
 	g_assert_null(am_report_parse(huge, MAIL_SIZE, NULL));
 }
 
@@ -334,7 +418,7 @@ test_tree(void)
 	static const struct {
 		gint32 parent;
 		const char *path;
-	} tree[] = { { -1, "1" },   { 0, "1.1" },   { 0, "1.2" },  { 2, "1.2.1" },
+	} tree[] = { { -1, "1" },    { 0, "1.1" },   { 0, "1.2" },    { 2, "1.2.1" },
 		     { 1, "1.1.1" }, { 2, "1.2.2" }, { 5, "1.2.2.1" } };
 	g_autoptr(AmReport) report = am_report_new();
 	for (gsize i = 0; i < G_N_ELEMENTS(tree); i++)

@@ -75,7 +75,8 @@ test_read_only(void)
 		struct stat st;
 		g_assert_cmpint(pwrite(fd, "x", 1, 0), ==, -1);
 		g_assert_cmpint(ftruncate(fd, 5), ==, -1);
-		g_assert_true(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+		g_assert_true(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) ==
+			      MAP_FAILED);
 		g_assert_cmpint(fstat(fd, &st), ==, 0);
 		g_assert_cmpuint(st.st_nlink, ==, 0);
 		g_assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);

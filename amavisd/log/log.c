@@ -37,22 +37,23 @@ typedef struct {
 	LogTarget target;
 	AmLogFormat format;
 	AmLogLevel level;
-	int fd;                 /* of the file */
-	char *path;             /* of the file */
-	gboolean has_prefix;    /* standard error goes to the journal: "<6>" before each line */
+	int fd;		     /* of the file */
+	char *path;	     /* of the file */
+	gboolean has_prefix; /* standard error goes to the journal: "<6>" before each line */
 	char process[32];
-	char ident[48];         /* openlog() keeps the pointer */
-	gint n_lost;            /* atomic */
-	gint is_torn;           /* atomic: the file ends in half a line */
+	char ident[48]; /* openlog() keeps the pointer */
+	gint n_lost;	/* atomic */
+	gint is_torn;	/* atomic: the file ends in half a line */
 } Log;
 
-static Log log_state = { .target = LOG_TO_STDERR, .level = AM_LOG_INFO, .fd = -1,
-			 .process = "amavisd" };
+static Log log_state = {
+	.target = LOG_TO_STDERR, .level = AM_LOG_INFO, .fd = -1, .process = "amavisd"
+};
 
 static const struct {
 	const char *name;
 	const char *prefix; /* in text; the usual has none */
-	int priority;       /* of syslog */
+	int priority;	    /* of syslog */
 } log_levels[] = {
 	[AM_LOG_ERROR] = { "error", "error: ", LOG_ERR },
 	[AM_LOG_WARNING] = { "warning", "warning: ", LOG_WARNING },
@@ -75,8 +76,8 @@ log_append_escaped(GString *out, const char *text, gsize len, const char *also, 
 {
 	const char *end = text + len;
 	while (text < end) {
-		gunichar c = (guchar)*text < 0x80 ? (guchar)*text :
-				g_utf8_get_char_validated(text, end - text);
+		gunichar c = (guchar)*text < 0x80 ? (guchar)*text
+						  : g_utf8_get_char_validated(text, end - text);
 		gboolean is_escaped = c >= (gunichar)-2 || log_is_control((guchar)*text) ||
 				      strchr(also, *text) != NULL;
 		gsize n = is_escaped ? 4 : (gsize)g_unichar_to_utf8(c, NULL);
@@ -238,7 +239,8 @@ log_send(AmLogLevel level, const char *mail_id, const char *message)
 	gboolean is_json = log_state.format == AM_LOG_JSON;
 	gint n_lost = g_atomic_int_get(&log_state.n_lost);
 	if (n_lost > 0 && g_atomic_int_compare_and_exchange(&log_state.n_lost, n_lost, 0)) {
-		g_autofree char *text = g_strdup_printf("%d log lines could not be written", n_lost);
+		g_autofree char *text =
+			g_strdup_printf("%d log lines could not be written", n_lost);
 		g_autofree char *line = log_format(AM_LOG_ERROR, NULL, text);
 		if (!log_emit(AM_LOG_ERROR, NULL, line, is_json))
 			g_atomic_int_add(&log_state.n_lost, n_lost);

@@ -150,8 +150,8 @@ static gboolean
 address_read_mailbox(const char **at, GString *out, const char **what)
 {
 	gboolean is_quoted = **at == '"';
-	if (!(is_quoted ? address_read_quoted_string(at, out, what) :
-			  address_read_dot_string(at, out, what)))
+	if (!(is_quoted ? address_read_quoted_string(at, out, what)
+			: address_read_dot_string(at, out, what)))
 		return FALSE;
 	if (out->len > AM_ADDRESS_MAX_LOCAL) {
 		*what = "local part too long";
@@ -164,8 +164,8 @@ address_read_mailbox(const char **at, GString *out, const char **what)
 	}
 	(*at)++;
 	g_string_append_c(out, '@');
-	return **at == '[' ? address_read_literal(at, out, what) :
-			     address_read_domain(at, out, what);
+	return **at == '[' ? address_read_literal(at, out, what)
+			   : address_read_domain(at, out, what);
 }
 
 /* Reads over a source route (RFC 5321 appendix C). */
@@ -268,8 +268,8 @@ am_address_quote(const char *internal)
 static char *
 address_lower(const char *text)
 {
-	return g_utf8_validate(text, -1, NULL) ? g_utf8_strdown(text, -1) :
-						 g_ascii_strdown(text, -1);
+	return g_utf8_validate(text, -1, NULL) ? g_utf8_strdown(text, -1)
+					       : g_ascii_strdown(text, -1);
 }
 
 /* Lower case and ACE, so that rules are written in one form; what IDNA refuses stays as it is. */

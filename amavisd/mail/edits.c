@@ -18,7 +18,7 @@
 
 #define EDITS_CHUNK 65536  /* bytes of the mail read at a time */
 #define EDITS_NAME_MAX 100 /* bytes of a field's name */
-#define EDITS_FOLD 78      /* bytes of a line, without CRLF (RFC 5322 2.1.1) */
+#define EDITS_FOLD 78	   /* bytes of a line, without CRLF (RFC 5322 2.1.1) */
 #define EDITS_LINE_MAX 998
 
 struct _AmEdits {
@@ -27,9 +27,9 @@ struct _AmEdits {
 
 /* What is to become of the mail's own fields of one name. */
 typedef struct {
-	gboolean is_deleted;       /* all of them */
+	gboolean is_deleted;	   /* all of them */
 	const AmEdit *replacement; /* stands for the first of them */
-	gboolean is_done;          /* the replacement is written */
+	gboolean is_done;	   /* the replacement is written */
 } EditPlan;
 
 /* The copying of a mail. */
@@ -75,8 +75,8 @@ am_edits_free(AmEdits *edits)
 
 typedef struct {
 	GString *out;
-	gsize column;      /* bytes in the current line */
-	gssize fold;       /* where in out the line may be broken, -1 nowhere */
+	gsize column;	   /* bytes in the current line */
+	gssize fold;	   /* where in out the line may be broken, -1 nowhere */
 	gboolean has_text; /* of the value, in the current line */
 	gboolean was_blank;
 } EditFold;
@@ -135,7 +135,8 @@ edit_make_safe(const char *name, const char *value)
 {
 	g_autofree char *valid = g_utf8_make_valid(value, -1);
 	EditFold fold = { .out = g_string_sized_new(strlen(valid) + 32),
-			  .column = strlen(name) + 2, .fold = -1 };
+			  .column = strlen(name) + 2,
+			  .fold = -1 };
 	for (const char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
 		if ((*at == '\r' || *at == '\n') && (fold.has_text || fold.out->len == 0) &&
 		    edit_is_fold(at)) {
@@ -169,7 +170,8 @@ am_edits_add(AmEdits *edits, AmEditOp op, const char *name, const char *value, G
 		return FALSE;
 	}
 	if (op != AM_EDIT_DELETE && value == NULL) {
-		g_set_error(error, AM_ERROR, AM_ERROR_SOFTWARE, "header field %s without a value", name);
+		g_set_error(error, AM_ERROR, AM_ERROR_SOFTWARE, "header field %s without a value",
+			    name);
 		return FALSE;
 	}
 	AmEdit *edit = g_new0(AmEdit, 1);
@@ -247,7 +249,8 @@ edits_plan(const AmEdits *edits)
 		if (edit->op != AM_EDIT_REPLACE && edit->op != AM_EDIT_DELETE)
 			continue;
 		if (plans == NULL)
-			plans = g_hash_table_new_full(edit_name_hash, edit_name_equal, NULL, g_free);
+			plans = g_hash_table_new_full(edit_name_hash, edit_name_equal, NULL,
+						      g_free);
 		EditPlan *plan = g_hash_table_lookup(plans, edit->name);
 		if (plan == NULL) {
 			plan = g_new0(EditPlan, 1);
@@ -285,7 +288,8 @@ edit_copy_get(EditCopy *copy, guint64 offset, gsize least, gsize *len, GError **
 		if (n < 0)
 			return NULL;
 		if ((gsize)n < want) {
-			g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE, "the mail is shorter than it was");
+			g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE,
+				    "the mail is shorter than it was");
 			return NULL;
 		}
 		copy->start = offset;
@@ -359,9 +363,8 @@ edits_format_appended(const AmEdits *edits, GHashTable *plans, GString *out)
 	for (guint i = 0; i < am_edits_count(edits); i++) {
 		const AmEdit *edit = am_edits_get(edits, i);
 		EditPlan *plan = plans != NULL ? g_hash_table_lookup(plans, edit->name) : NULL;
-		if (edit->op == AM_EDIT_APPEND ||
-		    (edit->op == AM_EDIT_REPLACE && plan != NULL && plan->replacement == edit &&
-		     !plan->is_done))
+		if (edit->op == AM_EDIT_APPEND || (edit->op == AM_EDIT_REPLACE && plan != NULL &&
+						   plan->replacement == edit && !plan->is_done))
 			edit_format(out, edit);
 	}
 }
@@ -399,7 +402,8 @@ edits_check_bytes(EditCopy *copy, const AmHeaderField *field, GError **error)
 		is_good = *data == '\n';
 	}
 	if (!is_good)
-		g_set_error(error, AM_ERROR, AM_ERROR_SCANNER, "the mail has no field where it is reported");
+		g_set_error(error, AM_ERROR, AM_ERROR_SCANNER,
+			    "the mail has no field where it is reported");
 	return is_good;
 }
 
@@ -483,8 +487,12 @@ am_edits_write(const AmEdits *edits, int fd, guint64 size, const AmReport *repor
 	gsize capacity = (gsize)MIN(MAX(size, 1), EDITS_CHUNK);
 	g_autofree guint8 *buffer = g_malloc(capacity);
 	g_autoptr(GString) fields = g_string_sized_new(1024);
-	EditCopy copy = { .fd = fd, .size = size, .buffer = buffer, .capacity = capacity,
-			  .write = write, .user_data = user_data };
+	EditCopy copy = { .fd = fd,
+			  .size = size,
+			  .buffer = buffer,
+			  .capacity = capacity,
+			  .write = write,
+			  .user_data = user_data };
 	guint64 end = 0;
 	for (guint i = am_edits_count(edits); i > 0; i--)
 		if (am_edits_get(edits, i - 1)->op == AM_EDIT_PREPEND)

@@ -10,7 +10,7 @@
 
 #include <stdarg.h>
 
-G_DEFINE_QUARK(am-error, am_error)
+G_DEFINE_QUARK(am_error, am_error)
 
 void
 am_error_set_errno(GError **error, AmError class, int errnum, const char *format, ...)

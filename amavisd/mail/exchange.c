@@ -25,7 +25,7 @@
 #define EXCHANGE_MAGIC 0x31584d41u /* "AMX1" */
 #define EXCHANGE_VERSION 1
 #define EXCHANGE_PACKET_MAX 65536 /* bytes */
-#define EXCHANGE_HEAD 12          /* bytes: magic, version, type, payload's length */
+#define EXCHANGE_HEAD 12	  /* bytes: magic, version, type, payload's length */
 #define EXCHANGE_REQUEST_MAX (1u << 20)
 #define EXCHANGE_REQUEST_TIME_US (10 * G_USEC_PER_SEC)
 #define EXCHANGE_ADDRESS_MAX 2048 /* bytes; any text of the envelope */
@@ -143,7 +143,8 @@ exchange_send(const Exchange *exchange, ExchangeType type, const guint8 *data, g
 	if (!exchange_send_packet(exchange, &msg, error))
 		return FALSE;
 	for (gsize done = first; done < len;) {
-		iov[0] = (struct iovec){ (gpointer)(data + done), MIN(len - done, EXCHANGE_PACKET_MAX) };
+		iov[0] = (struct iovec){ (gpointer)(data + done),
+					 MIN(len - done, EXCHANGE_PACKET_MAX) };
 		msg = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 1 };
 		if (!exchange_send_packet(exchange, &msg, error))
 			return FALSE;
@@ -171,13 +172,15 @@ exchange_take_fds(const struct cmsghdr *cmsg, ExchangeAncillary *ancillary)
 static void
 exchange_take_ancillary(struct msghdr *msg, ExchangeAncillary *ancillary)
 {
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
+	     cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		struct ucred ucred;
 		if (cmsg->cmsg_level != SOL_SOCKET)
 			continue;
 		if (cmsg->cmsg_type == SCM_RIGHTS)
 			exchange_take_fds(cmsg, ancillary);
-		if (cmsg->cmsg_type == SCM_CREDENTIALS && cmsg->cmsg_len >= CMSG_LEN(sizeof ucred)) {
+		if (cmsg->cmsg_type == SCM_CREDENTIALS &&
+		    cmsg->cmsg_len >= CMSG_LEN(sizeof ucred)) {
 			memcpy(&ucred, CMSG_DATA(cmsg), sizeof ucred);
 			ancillary->pid = ucred.pid;
 		}
@@ -189,8 +192,8 @@ static gssize
 exchange_receive_packet(const Exchange *exchange, gpointer buffer, gsize max,
 			ExchangeAncillary *ancillary, GError **error)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred)) +
-					      CMSG_SPACE(4 * sizeof(int))];
+	_Alignas(struct cmsghdr) char
+		control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(4 * sizeof(int))];
 	struct iovec iov = { buffer, max };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
@@ -206,7 +209,8 @@ exchange_receive_packet(const Exchange *exchange, gpointer buffer, gsize max,
 			continue;
 		if (errno == ECONNRESET)
 			break;
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "receiving from %s", exchange->peer);
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "receiving from %s",
+				   exchange->peer);
 		return -1;
 	}
 	if (n >= 0)
@@ -274,8 +278,10 @@ exchange_receive(const Exchange *exchange, ExchangeType type, gsize max,
 static Exchange
 exchange_of_session(int socket, gint64 deadline_us)
 {
-	return (Exchange){ .socket = socket, .deadline_us = deadline_us,
-			   .fault = AM_ERROR_SCANNER, .peer = "content worker" };
+	return (Exchange){ .socket = socket,
+			   .deadline_us = deadline_us,
+			   .fault = AM_ERROR_SCANNER,
+			   .peer = "content worker" };
 }
 
 void
@@ -319,7 +325,8 @@ am_exchange_send_request(int socket, const AmInspectRequest *request, int mail_f
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "SO_PASSCRED");
 		return FALSE;
 	}
-	return exchange_send(&exchange, EXCHANGE_REQUEST, payload->data, payload->len, mail_fd, error);
+	return exchange_send(&exchange, EXCHANGE_REQUEST, payload->data, payload->len, mail_fd,
+			     error);
 }
 
 gboolean
@@ -327,11 +334,13 @@ am_exchange_receive_hello(int socket, gint64 deadline_us, pid_t *pid, GError **e
 {
 	Exchange exchange = exchange_of_session(socket, deadline_us);
 	g_auto(ExchangeAncillary) ancillary = { .fd = -1 };
-	g_autoptr(GBytes) payload = exchange_receive(&exchange, EXCHANGE_HELLO, 0, &ancillary, error);
+	g_autoptr(GBytes) payload =
+		exchange_receive(&exchange, EXCHANGE_HELLO, 0, &ancillary, error);
 	if (payload == NULL)
 		return FALSE;
 	if (ancillary.pid <= 0 || ancillary.n_fds != 0)
-		return exchange_fail(&exchange, "hello without a process or with a descriptor", error);
+		return exchange_fail(&exchange, "hello without a process or with a descriptor",
+				     error);
 	*pid = ancillary.pid;
 	return TRUE;
 }
@@ -341,8 +350,8 @@ am_exchange_receive_report(int socket, gint64 deadline_us, GError **error)
 {
 	Exchange exchange = exchange_of_session(socket, deadline_us);
 	g_auto(ExchangeAncillary) ancillary = { .fd = -1 };
-	g_autoptr(GBytes) payload = exchange_receive(&exchange, EXCHANGE_REPORT, AM_REPORT_MAX_BYTES,
-						     &ancillary, error);
+	g_autoptr(GBytes) payload = exchange_receive(&exchange, EXCHANGE_REPORT,
+						     AM_REPORT_MAX_BYTES, &ancillary, error);
 	if (payload != NULL && ancillary.n_fds != 0) {
 		(void)exchange_fail(&exchange, "report with a descriptor", error);
 		return NULL;
@@ -355,8 +364,10 @@ am_exchange_receive_report(int socket, gint64 deadline_us, GError **error)
 static Exchange
 exchange_of_worker(int socket, gint64 deadline_us)
 {
-	return (Exchange){ .socket = socket, .deadline_us = deadline_us,
-			   .fault = AM_ERROR_PROTOCOL, .peer = "session" };
+	return (Exchange){ .socket = socket,
+			   .deadline_us = deadline_us,
+			   .fault = AM_ERROR_PROTOCOL,
+			   .peer = "session" };
 }
 
 gboolean
@@ -395,8 +406,8 @@ am_exchange_receive_request(int socket, AmInspectRequest *request, int *mail_fd,
 	g_auto(ExchangeAncillary) ancillary = { .fd = -1 };
 	struct stat st;
 	memset(request, 0, sizeof *request);
-	g_autoptr(GBytes) payload =
-		exchange_receive(&exchange, EXCHANGE_REQUEST, EXCHANGE_REQUEST_MAX, &ancillary, error);
+	g_autoptr(GBytes) payload = exchange_receive(&exchange, EXCHANGE_REQUEST,
+						     EXCHANGE_REQUEST_MAX, &ancillary, error);
 	if (payload == NULL)
 		return FALSE;
 	if (ancillary.n_fds != 1)
@@ -405,7 +416,8 @@ am_exchange_receive_request(int socket, AmInspectRequest *request, int *mail_fd,
 	if (!ok || fstat(ancillary.fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 0 ||
 	    (guint64)st.st_size < request->mail_size) {
 		am_inspect_request_clear(request);
-		return exchange_fail(&exchange, ok ? "descriptor is not the mail" : "bad request", error);
+		return exchange_fail(&exchange, ok ? "descriptor is not the mail" : "bad request",
+				     error);
 	}
 	*mail_fd = g_steal_fd(&ancillary.fd);
 	return TRUE;

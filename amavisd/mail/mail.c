@@ -24,7 +24,7 @@ mail_get_random(guint8 *bytes, gsize len)
 	do {
 		n = getrandom(bytes, len, 0);
 	} while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)len) /* cannot be: up to 256 bytes come whole or, before Linux 3.17, never */
+	if (n != (ssize_t)len) /* cannot be: so few bytes always come whole (getrandom(2)) */
 		g_error("getrandom: %s", g_strerror(errno));
 }
 

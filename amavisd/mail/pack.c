@@ -75,6 +75,8 @@ am_pack_u32_at(GByteArray *out, guint position, guint32 value)
 AmUnpack
 am_unpack_start(gconstpointer data, gsize len)
 {
+	if (len == 0)
+		data = ""; /* of nothing there may be no address to count from */
 	return (AmUnpack){ .at = data, .end = (const guint8 *)data + len };
 }
 

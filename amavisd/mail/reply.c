@@ -138,8 +138,9 @@ char *
 am_reply_to_string(const AmReply *reply)
 {
 	const char *enhanced = reply->enhanced != NULL ? reply->enhanced : "";
-	char *line = g_strdup_printf("%d %s%s%s", reply->code, enhanced, *enhanced != '\0' ? " " : "",
-				     reply->text != NULL ? reply->text : "");
+	char *line =
+		g_strdup_printf("%d %s%s%s", reply->code, enhanced, *enhanced != '\0' ? " " : "",
+				reply->text != NULL ? reply->text : "");
 	g_strdelimit(line, "\n", ' ');
 	return line;
 }

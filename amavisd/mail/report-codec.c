@@ -121,7 +121,9 @@ report_put_findings(GByteArray *out, const AmReport *report, guint n_parts, gboo
 	guint n = MIN(report->findings->len, REPORT_FINDINGS - 1);
 	am_pack_u32(out, is_whole ? n : n + 1);
 	if (!is_whole) {
-		AmFinding cut = { .kind = (char *)"limit", .name = (char *)"report", .part = -1,
+		AmFinding cut = { .kind = (char *)"limit",
+				  .name = (char *)"report",
+				  .part = -1,
 				  .scanner = (char *)"core",
 				  .detail = (char *)"the report is too large and was cut" };
 		report_put_finding(out, &cut, 0);
@@ -292,8 +294,8 @@ report_get_part(AmUnpack *in, AmReport *report)
 	if (parent >= (gint32)report->parts->len || (parent < 0) != (report->parts->len == 0) ||
 	    parent < -1)
 		(void)am_unpack_fail(in, "part without a parent");
-	else if (parent >= 0 && ((AmReportPart *)report->parts->pdata[parent])->depth >=
-					AM_REPORT_MAX_DEPTH)
+	else if (parent >= 0 &&
+		 ((AmReportPart *)report->parts->pdata[parent])->depth >= AM_REPORT_MAX_DEPTH)
 		(void)am_unpack_fail(in, "parts too deep");
 	if (in->is_bad != NULL)
 		am_report_free_part(part);
@@ -386,6 +388,7 @@ am_report_parse(GBytes *bytes, guint64 mail_size, GError **error)
 	report->scan_us = am_unpack_u32(&in);
 	if (am_unpack_is_done(&in))
 		return g_steal_pointer(&report);
-	g_set_error(error, AM_ERROR, AM_ERROR_SCANNER, "report of the content process: %s", in.is_bad);
+	g_set_error(error, AM_ERROR, AM_ERROR_SCANNER, "report of the content process: %s",
+		    in.is_bad);
 	return NULL;
 }

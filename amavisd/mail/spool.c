@@ -27,10 +27,10 @@
 struct _AmSpool {
 	const char *directory;
 	guint64 memory_limit;
-	guint64 size;    /* bytes appended */
+	guint64 size;	 /* bytes appended */
 	guint64 written; /* of them in the descriptor */
-	AmFd write_fd;   /* memfd, or the file while it grows */
-	AmFd read_fd;    /* the file, read only */
+	AmFd write_fd;	 /* memfd, or the file while it grows */
+	AmFd read_fd;	 /* the file, read only */
 	gboolean is_finished;
 	gboolean is_failed; /* a failed write leaves a hole: nothing more is taken */
 	gboolean is_disk_full;
@@ -47,8 +47,8 @@ am_read_at(int fd, gpointer buffer, gsize len, guint64 offset, GError **error)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "reading at %" G_GUINT64_FORMAT,
-					   offset + done);
+			am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
+					   "reading at %" G_GUINT64_FORMAT, offset + done);
 			return -1;
 		}
 		if (n == 0)
@@ -92,7 +92,8 @@ spool_fail(AmSpool *spool, int errnum, const char *doing, GError **error)
 {
 	spool->is_failed = TRUE;
 	spool->is_disk_full = errnum == ENOSPC || errnum == EDQUOT;
-	am_error_set_errno(error, AM_ERROR_RESOURCE, errnum, "spool in %s: %s", spool->directory, doing);
+	am_error_set_errno(error, AM_ERROR_RESOURCE, errnum, "spool in %s: %s", spool->directory,
+			   doing);
 	return FALSE;
 }
 
