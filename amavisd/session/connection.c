@@ -1,0 +1,101 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* A connection: the SMTP server's state, and what the server asks of the session, answered from the
+ * pipeline context of the thread that happens to step it. */
+
+#include <config.h>
+
+#include "session/pool-private.h"
+
+#include <string.h>
+
+#define CONNECTION_GRACE_US                                                                        \
+	G_USEC_PER_SEC /* a client that just connected may still send its mail */
+
+static AmReply *
+connection_on_recipient(gpointer user, const AmEnvelope *envelope, const AmRecipient *recipient)
+{
+	AmConnection *connection = user;
+	const AmSessionOps *ops = connection->pool->ops;
+	if (ops->check_recipient == NULL)
+		return NULL;
+	return ops->check_recipient(connection->thread, envelope, recipient);
+}
+
+static AmReply *
+connection_on_begin(gpointer user)
+{
+	AmConnection *connection = user;
+	AmPool *pool = connection->pool;
+	if (g_atomic_int_add(&pool->n_mails, 1) >= pool->max_mails) {
+		(void)g_atomic_int_add(&pool->n_mails, -1);
+		return am_reply_new(421, "4.3.2", "%s Too many mails in work, try later",
+				    pool->hostname);
+	}
+	__atomic_add_fetch(&pool->generation->statistics->mails_in_work, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+connection_on_abandon(gpointer user)
+{
+	AmConnection *connection = user;
+	AmPool *pool = connection->pool;
+	connection->has_ended_mail = TRUE;
+	(void)g_atomic_int_add(&pool->n_mails, -1);
+	__atomic_sub_fetch(&pool->generation->statistics->mails_in_work, 1, __ATOMIC_RELAXED);
+}
+
+static GPtrArray *
+connection_on_mail(gpointer user, AmMail *mail)
+{
+	AmConnection *connection = user;
+	AmPool *pool = connection->pool;
+	mail->deadline_us = mail->received_us + pool->mail_time_us;
+	GPtrArray *replies =
+		pool->ops->run(connection->thread, mail, connection->listener->server.is_lmtp);
+	connection_on_abandon(connection); /* no longer in work */
+	return replies;
+}
+
+static const AmSmtpServerOps connection_ops = {
+	.on_recipient = connection_on_recipient,
+	.on_begin = connection_on_begin,
+	.on_abandon = connection_on_abandon,
+	.on_mail = connection_on_mail,
+};
+
+AmConnection *
+am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream)
+{
+	AmConnection *connection = g_new0(AmConnection, 1);
+	AmStatistics *statistics = pool->generation->statistics;
+	connection->pool = pool;
+	connection->listener = listener;
+	connection->start_us = g_get_monotonic_time();
+	connection->server =
+		am_smtp_server_new(stream, &listener->server, &connection_ops, connection);
+	__atomic_add_fetch(&statistics->connections, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&statistics->connections_total, 1, __ATOMIC_RELAXED);
+	return connection;
+}
+
+void
+am_connection_free(AmConnection *connection)
+{
+	am_smtp_server_free(connection->server);
+	__atomic_sub_fetch(&connection->pool->generation->statistics->connections, 1,
+			   __ATOMIC_RELAXED);
+	g_free(connection);
+}
+
+gboolean
+am_connection_may_end(const AmConnection *connection)
+{
+	if (!am_smtp_server_is_idle(connection->server))
+		return FALSE;
+	return connection->has_ended_mail ||
+	       g_get_monotonic_time() - connection->start_us > CONNECTION_GRACE_US;
+}

@@ -1,0 +1,102 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The settings of listeners, as the SMTP server and the pool want them. */
+
+#include <config.h>
+
+#include "session/listeners.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "session/session.h"
+
+/* Is the socket bound to this machine alone: a Unix path or a loopback address? */
+static gboolean
+listeners_is_local(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage storage;
+	} name = { 0 };
+	socklen_t len = sizeof name;
+	if (getsockname(fd, &name.any, &len) < 0)
+		return FALSE;
+	if (name.any.sa_family == AF_INET)
+		return ntohl(name.in4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (name.any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&name.in6.sin6_addr);
+	return name.any.sa_family == AF_UNIX;
+}
+
+/* The list of networks of a group; a bad one is a problem. */
+static AmClients *
+listeners_clients(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const char *file = "";
+	guint line = 0;
+	AmClients *clients = am_clients_new(am_config_list(group, "clients"), &error);
+	if (clients == NULL) {
+		(void)am_config_raw(group, "clients", &file, &line);
+		am_config_add_problem(problems, file != NULL ? file : "", line,
+				      "[listener %s] clients: %s", am_config_group_name(group),
+				      error->message);
+	}
+	return clients;
+}
+
+static AmPoolListener *
+listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
+	       GPtrArray *problems)
+{
+	const AmConfigGroup *group = item->group;
+	const AmConfigGroup *core = am_config_group(generation->config, "amavisd", NULL);
+	const char *bare = am_config_string(group, "bare_newline");
+	AmPoolListener *listener = g_new0(AmPoolListener, 1);
+	listener->listener = item;
+	listener->clients = listeners_clients(group, problems);
+	listener->idle_us = am_config_int(group, "idle_time") * 1000;
+	listener->server = (AmSmtpServerConfig){
+		.is_lmtp = strcmp(am_config_string(group, "protocol"), "lmtp") == 0,
+		.hostname = hostname,
+		.product = PACKAGE_NAME,
+		.spool_directory = am_config_string(core, "spool_directory"),
+		.spool_memory = (guint64)am_config_int(core, "spool_memory"),
+		.size_limit = (guint64)am_config_int(group, "size_limit"),
+		.recipient_limit = (guint)am_config_int(group, "recipient_limit"),
+		.error_limit = (guint)am_config_int(group, "error_limit"),
+		.is_bare_normalised = bare != NULL ? strcmp(bare, "normalise") == 0
+						   : listeners_is_local(item->fd),
+		.listener = item->name,
+		.policy_banks = am_config_list(group, "policy_banks"),
+	};
+	return listener;
+}
+
+GPtrArray *
+am_session_listeners(const AmGeneration *generation, const char *hostname, GPtrArray *problems)
+{
+	GPtrArray *listeners =
+		g_ptr_array_new_with_free_func((GDestroyNotify)am_pool_listener_free);
+	for (guint i = 0; i < generation->listeners->len; i++)
+		g_ptr_array_add(listeners,
+				listeners_make(generation,
+					       g_ptr_array_index(generation->listeners, i),
+					       hostname, problems));
+	return listeners;
+}
+
+void
+am_session_check(const AmConfig *config, GPtrArray *problems)
+{
+	g_autoptr(GPtrArray) groups = am_config_groups(config, "listener");
+	for (guint i = 0; i < groups->len; i++)
+		am_clients_free(listeners_clients(g_ptr_array_index(groups, i), problems));
+}

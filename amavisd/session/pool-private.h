@@ -1,0 +1,81 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* What pool.c, accept.c and connection.c share. */
+
+#include <sys/epoll.h>
+
+#include "session/pool.h"
+
+/* One open connection.  Who claimed its slot may use it, nobody else. */
+typedef struct {
+	AmPool *pool;
+	const AmPoolListener *listener;
+	AmSmtpServer *server;
+	gpointer thread; /* context of the thread that steps it, NULL otherwise */
+	guint number;	 /* of its slot */
+	gint64 start_us;
+	gboolean has_ended_mail; /* one transaction at least is over */
+} AmConnection;
+
+typedef struct {
+	AmConnection *connection; /* NULL: free */
+	guint generation;
+	guint next_free;
+	gboolean is_parked;
+	gint64 deadline_us; /* of a parked one */
+} AmSlot;
+
+struct _AmPool {
+	const AmGeneration *generation;
+	const AmSessionOps *ops;
+	const char *hostname;
+	GPtrArray *listeners; /* AmPoolListener */
+	int epoll_fd;
+	int stop_fd;	  /* eventfd, readable from am_pool_stop() on */
+	gint is_draining; /* atomic */
+	gint *is_paused;  /* atomic, for each listener: not watched until the next sweep */
+	gint n_mails;	  /* atomic: transactions under way */
+	gint max_mails;
+	gint64 mail_time_us;
+
+	GMutex slot_lock; /* the slots and what follows */
+	AmSlot *slots;
+	guint n_slots;
+	guint first_free; /* n_slots: none */
+	guint n_connections;
+
+	GMutex reserve_lock;
+	int reserve_fd; /* closed to accept one more when descriptors are used up; -1 none */
+	gint64 complained_us;
+};
+
+/* What epoll tells: two bits of kind, then generation and number of the slot or the listener's
+ * number. */
+#define AM_POOL_CONNECTION (G_GUINT64_CONSTANT(0) << 62)
+#define AM_POOL_LISTENER (G_GUINT64_CONSTANT(1) << 62)
+#define AM_POOL_STOP (G_GUINT64_CONSTANT(2) << 62)
+#define AM_POOL_KIND (G_GUINT64_CONSTANT(3) << 62)
+#define AM_POOL_GENERATION_MASK 0x3fffffffu
+
+/* -- pool.c -- */
+
+/* Takes connection and parks it for its first step; FALSE when there is no slot or epoll refused,
+ * the connection is the caller's then. */
+gboolean am_pool_add(AmPool *pool, AmConnection *connection);
+
+/* -- connection.c -- */
+
+AmConnection *am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream);
+void am_connection_free(AmConnection *connection);
+/* May it be closed in a drain? */
+gboolean am_connection_may_end(const AmConnection *connection);
+
+/* -- accept.c -- */
+
+/* Accepts what waits at a listener. */
+void am_pool_accept(AmPool *pool, guint number);
+gboolean am_pool_watch_listener(AmPool *pool, guint number, int operation, GError **error);
+void am_pool_open_reserve(AmPool *pool);

@@ -1,0 +1,44 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* Connections and listeners in one epoll, and what a thread does with one that is ready.
+ *
+ * Every connection has a slot.  It is either parked, then epoll may tell of it once, or held by the
+ * one who claimed it: a thread that steps it, or housekeeping that ends it.  epoll knows a slot by
+ * number and generation and not by pointer, so an event that was on its way when a connection ended
+ * finds nobody. */
+
+#include <glib.h>
+
+#include "config/generation.h"
+#include "session/clients.h"
+#include "session/serve.h"
+#include "smtp/server.h"
+
+typedef struct _AmPool AmPool;
+
+typedef struct {
+	const AmListener *listener;
+	AmSmtpServerConfig server;
+	AmClients *clients; /* owned */
+	gint64 idle_us;
+} AmPoolListener;
+
+void am_pool_listener_free(AmPoolListener *listener);
+
+/* hostname and ops are borrowed; listeners (AmPoolListener) taken.  RESOURCE. */
+AmPool *am_pool_new(const AmGeneration *generation, const AmSessionOps *ops, const char *hostname,
+		    GPtrArray *listeners, GError **error);
+void am_pool_free(AmPool *pool); /* no thread may be in it */
+
+/* Serves until am_pool_stop(); `thread` is what ops->thread_start() gave. */
+void am_pool_work(AmPool *pool, gpointer thread);
+/* Ends those that were idle for too long, takes up again listeners that were short of descriptors,
+ * and in a drain ends those without a transaction. */
+void am_pool_sweep(AmPool *pool);
+/* No more connections are accepted; those without a transaction end. */
+void am_pool_drain(AmPool *pool);
+guint am_pool_count(AmPool *pool); /* connections */
+void am_pool_stop(AmPool *pool);   /* threads leave am_pool_work() */
