@@ -34,3 +34,11 @@ check_PROGRAMS += tests/test-registry
 TESTS += tests/test-registry
 tests_test_registry_SOURCES = tests/test-registry.c
 tests_test_registry_LDADD = $(TEST_LIBS)
+
+# Plugins of the content process, through the built object and a host of tables.
+if PLUGIN_CLAMAV
+check_PROGRAMS += tests/test-plugin-clamav
+TESTS += tests/test-plugin-clamav
+tests_test_plugin_clamav_SOURCES = tests/test-plugin-clamav.c tests/mock-host.c tests/mock-host.h
+tests_test_plugin_clamav_LDADD = $(TEST_LIBS)
+endif
