@@ -1,1 +1,2 @@
 dist_doc_DATA += docs/exchange.md
+dist_doc_DATA += docs/logging.md docs/report.schema.json

@@ -23,3 +23,7 @@ tests_fuzz_fuzz_spamd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_fuzz_fuzz_spamd_LDADD = $(CORE_LIBS)
 tests_fuzz_fuzz_spamd_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+check_PROGRAMS += tests/test-record
+TESTS += tests/test-record
+tests_test_record_SOURCES = tests/test-record.c
+tests_test_record_LDADD = $(TEST_LIBS)
