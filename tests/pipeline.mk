@@ -27,3 +27,7 @@ check_PROGRAMS += tests/test-record
 TESTS += tests/test-record
 tests_test_record_SOURCES = tests/test-record.c
 tests_test_record_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-inspect-client
+TESTS += tests/test-inspect-client
+tests_test_inspect_client_SOURCES = tests/test-inspect-client.c
+tests_test_inspect_client_LDADD = $(TEST_LIBS)
