@@ -16,12 +16,14 @@
 
 #include "config/config.h"
 #include "config/nearest.h"
+#include "mail/address.h"
 
 #define DESTINIES "pass|bounce|reject|discard|tempfail"
 #define HEADER_KINDS "mime 8bit control empty long syntax missing multiple other"
 
 typedef enum {
 	FIELD_TEXT,
+	FIELD_ADDRESS, /* text in internal form */
 	FIELD_BOOL,
 	FIELD_ENUM,   /* gint index in the range's list */
 	FIELD_NUMBER, /* double */
@@ -86,7 +88,7 @@ typedef enum {
 	  message_size_limit)                                                                      \
 	X("forward_route", STRING, "", NULL, "next hop; empty: [routes] forward", TEXT,            \
 	  forward_route)                                                                           \
-	X("redirect", STRING, "", NULL, "mail goes to this address instead", TEXT, redirect)       \
+	X("redirect", STRING, "", NULL, "mail goes to this address instead", ADDRESS, redirect)    \
 	X("banned_rules", STRING, "default", NULL, "names of the rules for banned parts", TEXT,    \
 	  banned_rules)                                                                            \
 	X("header_tests", STRING,                                                                  \
@@ -108,7 +110,7 @@ typedef enum {
 	  add_spam_headers)                                                                        \
 	X("archive_quarantine", STRING, "", NULL, "quarantine that keeps a copy of every mail",    \
 	  TEXT, archive_quarantine)                                                                \
-	X("always_bcc", STRING, "", NULL, "gets a copy of every mail", TEXT, always_bcc)
+	X("always_bcc", STRING, "", NULL, "gets a copy of every mail", ADDRESS, always_bcc)
 
 #define AS_SPEC(name, type, def, range, help, field_type, field)                                   \
 	{ name, AM_SETTING_##type, def, range, help },
@@ -123,10 +125,11 @@ static const struct {
 } settings_fields[] = { SETTINGS(AS_FIELD) };
 
 static const gsize field_sizes[] = {
-	[FIELD_TEXT] = sizeof(char *),	  [FIELD_BOOL] = sizeof(gboolean),
-	[FIELD_ENUM] = sizeof(AmDestiny), [FIELD_NUMBER] = sizeof(double),
-	[FIELD_LEVEL] = sizeof(double),	  [FIELD_SIZE] = sizeof(guint64),
-	[FIELD_KINDS] = sizeof(char *),	  [FIELD_FINDINGS] = sizeof(char *),
+	[FIELD_ADDRESS] = sizeof(char *),  [FIELD_TEXT] = sizeof(char *),
+	[FIELD_BOOL] = sizeof(gboolean),   [FIELD_ENUM] = sizeof(AmDestiny),
+	[FIELD_NUMBER] = sizeof(double),   [FIELD_LEVEL] = sizeof(double),
+	[FIELD_SIZE] = sizeof(guint64),	   [FIELD_KINDS] = sizeof(char *),
+	[FIELD_FINDINGS] = sizeof(char *),
 };
 
 G_STATIC_ASSERT(sizeof(AmDestiny) == sizeof(gint));
@@ -260,22 +263,59 @@ settings_read_level(const char *text, double *level, GError **error)
 }
 
 static gboolean
+settings_is_text(FieldType type)
+{
+	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_KINDS ||
+	       type == FIELD_FINDINGS;
+}
+
+/* *internal: the address without quotes and brackets, "" for none. */
+static gboolean
+settings_read_address(const char *text, char **internal, GError **error)
+{
+	const char *end = text;
+	if (*text == '\0') {
+		*internal = g_strdup("");
+		return TRUE;
+	}
+	if (am_address_parse_path(text, TRUE, internal, &end, NULL) && *end == '\0' &&
+	    **internal != '\0')
+		return TRUE;
+	g_clear_pointer(internal, g_free);
+	g_set_error(error, AM_ERROR, AM_ERROR_DATA, "\"%s\" is not an address", text);
+	return FALSE;
+}
+
+static gboolean
+settings_store_text(const char **field, FieldType type, const char *text, GStringChunk *texts,
+		    GError **error)
+{
+	g_autofree char *internal = NULL;
+	if (type == FIELD_ADDRESS) {
+		if (!settings_read_address(text, &internal, error))
+			return FALSE;
+		text = internal;
+	} else if (type != FIELD_TEXT && !settings_check_list(type, text, error)) {
+		return FALSE;
+	}
+	if (*text == '\0')
+		text = "";
+	else if (texts != NULL)
+		text = g_string_chunk_insert(texts, text);
+	*field = text;
+	return TRUE;
+}
+
+static gboolean
 settings_store(gpointer field, FieldType type, const AmSettingSpec *spec, const AmValue *value,
 	       const char *text, GStringChunk *texts, GError **error)
 {
 	switch (type) {
+	case FIELD_TEXT:
+	case FIELD_ADDRESS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
-		if (!settings_check_list(type, text, error))
-			return FALSE;
-		G_GNUC_FALLTHROUGH;
-	case FIELD_TEXT:
-		if (*text == '\0')
-			text = "";
-		else if (texts != NULL)
-			text = g_string_chunk_insert(texts, text);
-		*(const char **)field = text;
-		return TRUE;
+		return settings_store_text(field, type, text, texts, error);
 	case FIELD_BOOL:
 		*(gboolean *)field = value->integer != 0;
 		return TRUE;
@@ -295,7 +335,7 @@ settings_store(gpointer field, FieldType type, const AmSettingSpec *spec, const 
 	g_return_val_if_reached(FALSE);
 }
 
-/* texts NULL: `text` itself is kept, as the table's defaults are constant. */
+/* texts NULL: `text` itself is kept, as the table's defaults are constant (and no addresses). */
 static gboolean
 settings_assign(AmSettings *settings, int setting, const char *text, GStringChunk *texts,
 		GError **error)
@@ -346,7 +386,7 @@ am_settings_copy(const AmSettings *settings)
 	for (guint i = 0; i < G_N_ELEMENTS(settings_fields); i++) {
 		const char **text = (gpointer)((char *)copy + settings_fields[i].offset);
 		FieldType type = settings_fields[i].type;
-		if (type == FIELD_TEXT || type == FIELD_KINDS || type == FIELD_FINDINGS)
+		if (settings_is_text(type))
 			*text = g_string_chunk_insert_const(copy->texts, *text);
 	}
 	return copy;
@@ -408,6 +448,7 @@ am_settings_get(const AmSettings *settings, const char *name)
 		return g_strdup(settings->is_local ? "yes" : "no");
 	switch (settings_fields[setting].type) {
 	case FIELD_TEXT:
+	case FIELD_ADDRESS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
 		return g_strdup(*(const char *const *)field);
