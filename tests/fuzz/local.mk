@@ -21,3 +21,8 @@ check_PROGRAMS += tests/fuzz/fuzz-report
 tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz-report.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_report_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_report_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-smtp-server
+tests_fuzz_fuzz_smtp_server_SOURCES = tests/fuzz/fuzz-smtp-server.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_smtp_server_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_smtp_server_LDFLAGS = $(AM_FUZZ_LDFLAGS)
