@@ -21,7 +21,7 @@ typedef struct {
 	const char *hostname;   /* borrowed: our name in Received and in DSNs */
 } AmDeliverContext;
 
-/* Delivers to each disposition that nothing blocks (destiny PASS), and fills its reply (the next
+/* Delivers to each disposition that nothing blocks (destiny PASS) and that has no reply yet, and fills its reply (the next
  * hop's, embedded in ours: features O25), is_delivered, next_hop, queue_id_out; a failure adds the
  * category MTA_ERROR (minor 1 temporary, 2 rejected).  Every such disposition has a reply
  * afterwards.  Others are left as they are.
@@ -35,3 +35,5 @@ void am_deliver(const AmDeliverContext *context, const AmMail *mail, GPtrArray *
 /* The value of our Received field (RFC 5321 4.4), folded; to be freed.  recipient: internal form,
  * NULL when there are several. */
 char *am_deliver_received(const AmMail *mail, const char *hostname, const char *recipient);
+/* Wall-clock microseconds as RFC 5322 3.3 writes a date; to be freed. */
+char *am_deliver_date(gint64 time_us);

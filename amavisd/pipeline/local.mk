@@ -1,4 +1,5 @@
 libamavisd_la_SOURCES += \
+	amavisd/pipeline/deliver.c \
 	amavisd/pipeline/deliver.h \
 	amavisd/pipeline/host.c \
 	amavisd/pipeline/host.h \
@@ -6,6 +7,8 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/inspect.h \
 	amavisd/pipeline/judge.c \
 	amavisd/pipeline/judge.h \
+	amavisd/pipeline/notify-compose.c \
+	amavisd/pipeline/notify.c \
 	amavisd/pipeline/notify.h \
 	amavisd/pipeline/pipeline-private.h \
 	amavisd/pipeline/pipeline.c \

@@ -1,0 +1,157 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Bounces: whether one may be sent, and sending it.  What it says is written by notify-compose.c.
+ *
+ * The DSN is a mail of its own from the null sender, so that nobody answers it (RFC 3464 2), and
+ * asks for no DSN about itself. */
+
+#include <config.h>
+
+#include "pipeline/notify.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "log/log.h"
+#include "mail/address.h"
+#include "mail/fd.h"
+
+#define NOTIFY_TIME_US                                                                             \
+	(G_GINT64_CONSTANT(600) * G_USEC_PER_SEC) /* without a deadline of the mail */
+
+const char *
+am_notify_suppression(const AmMail *mail, const AmDisposition *disposition)
+{
+	const char *obstacle = am_disposition_dsn_obstacle(disposition, mail);
+	if (*obstacle != '\0')
+		return obstacle;
+	/* the sender of a virus is a lie, or does not know: the notice would hit the wrong one */
+	if (disposition->blocking == AM_CATEGORY_VIRUS ||
+	    am_category_set_has(&disposition->categories, AM_CATEGORY_VIRUS))
+		return "virus";
+	return NULL;
+}
+
+static void
+notify_set_suppressed(GPtrArray *dispositions, const char *text)
+{
+	for (guint i = 0; i < dispositions->len; i++) {
+		AmDisposition *disposition = dispositions->pdata[i];
+		g_free(disposition->dsn_suppressed);
+		disposition->dsn_suppressed = g_strdup(text);
+	}
+}
+
+/* Those the DSN is about; the others learn why they are not. */
+static GPtrArray *
+notify_choose(const AmMail *mail, GPtrArray *dispositions)
+{
+	GPtrArray *chosen = g_ptr_array_new();
+	for (guint i = 0; i < dispositions->len; i++) {
+		AmDisposition *disposition = dispositions->pdata[i];
+		if (!disposition->wants_dsn)
+			continue;
+		const char *why = am_notify_suppression(mail, disposition);
+		if (why == NULL) {
+			g_ptr_array_add(chosen, disposition);
+			continue;
+		}
+		g_free(disposition->dsn_suppressed);
+		disposition->dsn_suppressed = g_strdup(why);
+	}
+	return chosen;
+}
+
+/* The DSN in a descriptor; -1 with error. */
+static int
+notify_store(const GString *text, GError **error)
+{
+	g_auto(AmFd) fd = memfd_create("amavisd-dsn", MFD_CLOEXEC);
+	if (fd < 0) {
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "memfd_create");
+		return -1;
+	}
+	if (!am_write_all(fd, text->str, text->len, error))
+		return -1;
+	return g_steal_fd(&fd);
+}
+
+/* Envelope from nobody to the sender of the mail, which came in as the mail did ("*" routes). */
+static AmEnvelope *
+notify_envelope(const AmMail *mail)
+{
+	AmEnvelope *envelope = am_envelope_new();
+	AmRecipient *recipient = am_envelope_add_recipient(envelope, mail->envelope->sender);
+	g_free(envelope->sender);
+	envelope->sender = g_strdup("");
+	g_free(envelope->peer_address);
+	envelope->peer_address = g_strdup(mail->envelope->peer_address);
+	envelope->local_port = mail->envelope->local_port;
+	/* then the sender's address stands in the header too */
+	envelope->smtputf8 = !am_address_is_ascii(mail->envelope->sender);
+	g_free(recipient->notify);
+	recipient->notify = g_strdup("NEVER");
+	return envelope;
+}
+
+/* Hands the DSN over.  Returns the last word on it. */
+static AmReply *
+notify_send(const AmDeliverContext *context, const AmMail *mail, const GString *text,
+	    char **queue_id)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(AmFd) fd = notify_store(text, &error);
+	if (fd < 0)
+		return am_reply_from_error(error);
+	g_autoptr(AmEnvelope) envelope = notify_envelope(mail);
+	AmSmtpTransaction transaction = {
+		.envelope = envelope,
+		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),
+		.fd = fd,
+		.size = text->len,
+		.is_smtp_caller = TRUE,
+		.deadline_us = mail->deadline_us != 0 ? mail->deadline_us
+						      : g_get_monotonic_time() + NOTIFY_TIME_US,
+	};
+	AmDelivery *delivery = am_delivery_new(envelope->recipients->pdata[0]);
+	g_ptr_array_add(transaction.deliveries, delivery);
+	am_smtp_deliver(context->pool, context->notify, &transaction);
+	AmReply *reply = am_reply_copy(delivery->reply);
+	g_free(*queue_id);
+	*queue_id = g_steal_pointer(&transaction.queue_id);
+	am_smtp_transaction_clear(&transaction);
+	return reply;
+}
+
+gboolean
+am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *dispositions,
+	      char **queue_id, AmReply **failure)
+{
+	g_autoptr(GPtrArray) chosen = notify_choose(mail, dispositions);
+	g_autoptr(AmReply) reply = NULL;
+	g_autoptr(GError) error = NULL;
+	*queue_id = g_strdup("");
+	if (chosen->len == 0)
+		return TRUE;
+	g_autoptr(GString) text = am_notify_compose(mail, context->hostname, chosen, &error);
+	reply = text != NULL ? notify_send(context, mail, text, queue_id)
+			     : am_reply_from_error(error);
+	if (am_reply_is_success(reply)) {
+		notify_set_suppressed(chosen, "");
+		return TRUE;
+	}
+	g_autofree char *said = am_reply_to_string(reply);
+	if (am_reply_is_permanent(reply)) {
+		am_log(AM_LOG_WARNING, mail->id, "the DSN was refused: %s", said);
+		notify_set_suppressed(chosen, "refused by the next hop");
+		return TRUE;
+	}
+	am_log(AM_LOG_WARNING, mail->id, "the DSN could not be sent: %s",
+	       error != NULL ? error->message : said);
+	*failure = am_reply_new(451, "4.5.0", "id=%s, the sender could not be notified: %s",
+				mail->id, said);
+	return FALSE;
+}
