@@ -1,4 +1,4 @@
 check_PROGRAMS += tests/test-session
 TESTS += tests/test-session
-tests_test_session_SOURCES = tests/test-session.c
+tests_test_session_SOURCES = tests/test-session.c tests/session-daemon.c tests/session-daemon.h
 tests_test_session_LDADD = $(TEST_LIBS)

@@ -7,7 +7,12 @@ check_PROGRAMS += tests/test-smtp-client
 TESTS += tests/test-smtp-client
 tests_test_smtp_client_SOURCES = tests/test-smtp-client.c tests/smtp-peer.c tests/smtp-peer.h
 tests_test_smtp_client_LDADD = $(TEST_LIBS)
-check_PROGRAMS += tests/test-smtp-server
-TESTS += tests/test-smtp-server
-tests_test_smtp_server_SOURCES = tests/test-smtp-server.c
+
+check_PROGRAMS += tests/test-smtp-server tests/test-smtp-dialogues
+TESTS += tests/test-smtp-server tests/test-smtp-dialogues
+tests_test_smtp_server_SOURCES = tests/test-smtp-server.c tests/smtp-server-fake.c \
+	tests/smtp-server-fake.h
 tests_test_smtp_server_LDADD = $(TEST_LIBS)
+tests_test_smtp_dialogues_SOURCES = tests/test-smtp-dialogues.c tests/smtp-server-fake.c \
+	tests/smtp-server-fake.h
+tests_test_smtp_dialogues_LDADD = $(TEST_LIBS)
