@@ -40,8 +40,8 @@ typedef struct {
 
 /* What the session tells the master next. */
 char *daemon_told(Daemon *daemon);
-/* core and listener: settings of [amavisd] and of [listener in], on TCP; [listener local] speaks LMTP
- * on a Unix socket. */
+/* core and listener: settings of [amavisd] and of [listener in], on TCP; [listener local] speaks
+ * LMTP on a Unix socket. */
 void daemon_start(Daemon *daemon, const char *core, const char *listener);
 void daemon_expect_ready(Daemon *daemon);
 /* Waits for its end and returns its status. */

@@ -221,8 +221,9 @@ test_drain(void)
 	g_assert_cmpint(kill(getpid(), SIGTERM), ==, 0);
 	client_expect(used, "421 4.3.2 filter.example");
 	client_expect(used, "");
-	int late = client_new(&daemon);		/* stays in the queue, for the next generation */
-	client_say(fresh, GREET ENVELOPE BODY); /* just came, may do what it came for */
+	/* stays in the queue, for the next generation */
+	int late = client_new(&daemon);
+	client_say(fresh, GREET ENVELOPE BODY); /* just came, may do it */
 	client_expect(fresh, "250 2.6.0");
 	client_expect(fresh, "");
 	client_expect(in_work, "250 2.6.0");

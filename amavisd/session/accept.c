@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Accepting connections.  A listener is watched once at a time: the thread that is told accepts what
- * waits, then watches again, so others are not woken for nothing.  Nobody is left hanging in the
- * kernel's queue: who may not come, or for whom there is no room, is told so, even when descriptors
- * are used up: one is kept in reserve for that. */
+/* Accepting connections.  A listener is watched once at a time: the thread that is told accepts
+ * what waits, then watches again, so others are not woken for nothing.  Nobody is left hanging in
+ * the kernel's queue: who may not come, or for whom there is no room, is told so, even when
+ * descriptors are used up: one is kept in reserve for that. */
 
 #include <config.h>
 
@@ -50,7 +50,7 @@ am_pool_open_reserve(AmPool *pool)
 		pool->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Says why and closes.  The socket's buffer is empty, so one send takes it all or the client is gone. */
+/* Says why.  The socket's buffer is empty, so one send takes it all or the client is gone. */
 static void
 accept_refuse(AmPool *pool, int fd, const char *code, const char *text)
 {

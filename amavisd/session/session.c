@@ -69,8 +69,8 @@ static const AmSessionOps session_ops = {
 	.run = session_run_mail,
 };
 
-/* A next hop that goes away is an error of a write, not a reason to die; what a terminal or an admin
- * sends to the whole group is for the master, who then tells us what to do. */
+/* A next hop that goes away is an error of a write, not a reason to die; what a terminal or an
+ * admin sends to the whole group is for the master, who then tells us what to do. */
 static gboolean
 session_set_signals(void)
 {

@@ -9,8 +9,8 @@
  * A bare CR or LF is therefore either repaired to CRLF before anything sees it, or the mail is read
  * to its end and refused.
  *
- * Nearly all bytes are in lines that need nothing: they are found by memchr() and go to the spool in
- * runs as long as the chunk allows.  Only the bytes around a CR, a LF or a leading dot that are not
+ * Nearly all bytes are in lines that need nothing: they are found by memchr() and go to the spool
+ * in runs as long as the chunk allows.  Only the bytes around a CR, a LF or a leading dot that are not
  * plainly in place are looked at one by one. */
 
 #include <config.h>
@@ -21,8 +21,8 @@
 
 #include "log/log.h"
 
-/* The chunk being read.  next_cr and next_lf: the first at or behind `at`, `end` when there is none,
- * stale when NULL or before `at`; so each byte is searched once, whatever the mail looks like. */
+/* The chunk being read.  next_cr and next_lf: the first at or behind `at`, `end` when there is
+ * none, stale when NULL or before `at`; so each byte is searched once, whatever the mail looks like. */
 typedef struct {
 	const guint8 *at, *end;
 	const guint8 *next_cr, *next_lf;
@@ -78,8 +78,8 @@ data_append_bare(AmSmtpServer *server, guint64 count)
 		data_append(server, "\r\n", 2);
 }
 
-/* The end of the bytes that may be taken as they are: whole lines, and the open one at the end of the
- * chunk.  It stands before a leading dot, a bare CR or LF, or a CR whose LF is not there yet. */
+/* The end of the bytes that may be taken as they are: whole lines, and the open one at the end of
+ * the chunk.  It stands before a leading dot, a bare CR or LF, or a CR whose LF is not there yet. */
 static const guint8 *
 data_find_run_end(DataChunk *chunk)
 {

@@ -101,6 +101,6 @@ AmReply *am_server_xforward_params(AmSmtpServer *server, const char *text);
 
 /* DATA was accepted. */
 void am_server_data_begin(AmSmtpServer *server);
-/* Consumes from the stream, at most *budget bytes.  OK: the final dot was seen and answered, else as
- * am_stream_try_peek(), AGAIN also when the budget is used up (then *budget is 0). */
+/* Consumes from the stream, at most *budget bytes.  OK: the final dot was seen and answered, else
+ * as am_stream_try_peek(), AGAIN also when the budget is used up (then *budget is 0). */
 AmReadResult am_server_data_feed(AmSmtpServer *server, gsize *budget);
