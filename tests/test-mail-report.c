@@ -388,6 +388,7 @@ test_too_much(void)
 	g_autoptr(AmReport) after = am_report_parse(bytes, 10 * (AM_REPORT_MAX_FIELDS + 1), &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(after->fields->len, ==, AM_REPORT_MAX_FIELDS);
+	g_assert_cmpstr(((AmFinding *)after->findings->pdata[1])->name, ==, "header");
 	g_assert_cmpuint(after->parts->len, >, 1000);
 	g_assert_cmpuint(after->parts->len, <, 20000);
 	g_assert_true(am_report_has_finding(after, "limit"));

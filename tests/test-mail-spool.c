@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* The spool: whole whatever the sizes, read-only once finished, and a full disk is known as such. */
+/* The spool: whole whatever the sizes, read-only once finished, a full disk known as such. */
 
 #include <config.h>
 

@@ -116,8 +116,7 @@ checker_end_field(Checker *checker, guint64 end)
 		break; /* the first hit ends the field */
 	}
 	guint64 len = end - checker->start;
-	if (!checker->is_field || len > G_MAXUINT32 ||
-	    checker->report->fields->len >= AM_REPORT_MAX_FIELDS)
+	if (!checker->is_field || len > G_MAXUINT32)
 		return;
 	am_report_add_field(checker->report, checker->name, (guint32)checker->name_len,
 			    checker->start, (guint32)(checker->value - checker->start), (guint32)len);

@@ -184,8 +184,10 @@ worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
 
 	(void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	(void)setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	if (!am_sandbox_allow_cpu(setup->time_s, &error) || !am_exchange_send_hello(socket, &error) ||
-	    !am_exchange_receive_request(socket, &request, &mail_fd, &error)) {
+	/* the request first: before it, the session's socket may not yet ask for our process id */
+	if (!am_sandbox_allow_cpu(setup->time_s, &error) ||
+	    !am_exchange_receive_request(socket, &request, &mail_fd, &error) ||
+	    !am_exchange_send_hello(socket, &error)) {
 		worker_log(AM_LOG_DEBUG, error->message);
 		am_inspect_request_clear(&request);
 		return;

@@ -3,9 +3,9 @@
  */
 #pragma once
 
-/* Mailbox addresses in envelopes: RFC 5321 4.1.2 Path, with RFC 6531's UTF-8.  Two forms: `internal`
- * is unquoted (a b@example.org), `smtp` is as on the wire without brackets ("a b"@example.org).
- * Source routes are read and dropped (RFC 5321 appendix C). */
+/* Mailbox addresses in envelopes: RFC 5321 4.1.2 Path, with RFC 6531's UTF-8.  Two forms:
+ * `internal` is unquoted (a b@example.org), `smtp` is as on the wire without brackets
+ * ("a b"@example.org).  Source routes are read and dropped (RFC 5321 appendix C). */
 
 #include <glib.h>
 
@@ -15,8 +15,8 @@
 #define AM_ADDRESS_MAX_DOMAIN 255 /* bytes (RFC 5321 4.5.3.1.2) */
 
 /* Reads "<...>" (or a bare address when `lax`) at the start of `text`; sets *internal to a new
- * string ("" for the null reverse-path <>) and *end (may be NULL) behind it; a bare address ends at a
- * blank or the end of the text.  A mailbox without a domain is taken.  FALSE with PROTOCOL: bad
+ * string ("" for the null reverse-path <>) and *end (may be NULL) behind it; a bare address ends at
+ * a blank or the end of the text.  A mailbox without a domain is taken.  FALSE with PROTOCOL: bad
  * syntax, too long, control bytes, not UTF-8.  Address literals are checked. */
 gboolean am_address_parse_path(const char *text, gboolean lax, char **internal, const char **end,
 			       GError **error);

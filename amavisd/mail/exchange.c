@@ -5,8 +5,7 @@
 /* Both ends of the exchange; docs/exchange.md describes it.
  *
  * A message is one packet with a head and the start of its payload, and as many packets of payload
- * as the head says.  Either side may be confronted with a hostile peer (the worker has read a mail),
- * so lengths are checked before anything is allocated, and descriptors nobody asked for are closed
+ * as the head says.  Either side may meet a hostile peer (the worker has read a mail), so lengths are checked before anything is allocated, and descriptors nobody asked for are closed
  * at once. */
 
 #include <config.h>

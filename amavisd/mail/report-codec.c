@@ -179,8 +179,8 @@ GBytes *
 am_report_serialize(const AmReport *report)
 {
 	GByteArray *out = g_byte_array_sized_new(4096);
-	gboolean is_whole = report->fields->len <= AM_REPORT_MAX_FIELDS;
-	guint n_fields = MIN(report->fields->len, AM_REPORT_MAX_FIELDS);
+	gboolean is_whole = TRUE;
+	guint n_fields = report->fields->len; /* am_report_add_field() has a limit */
 	am_pack_u32(out, AM_REPORT_VERSION);
 	am_pack_text(out, report->digest, REPORT_DIGEST);
 	am_pack_u64(out, report->header_size);

@@ -174,6 +174,13 @@ void
 am_report_add_field(AmReport *report, const char *name, guint32 name_len, guint64 offset,
 		    guint32 value, guint32 len)
 {
+	if (report->fields->len >= AM_REPORT_MAX_FIELDS) {
+		if (!report->has_more_fields)
+			am_report_add_finding(report, "limit", "header", "core", -1,
+					      "the header has too many fields");
+		report->has_more_fields = TRUE;
+		return;
+	}
 	AmHeaderField *field = g_new0(AmHeaderField, 1);
 	g_autofree char *written = g_strndup(name, name_len);
 	field->name = report_text(written);

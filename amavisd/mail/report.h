@@ -95,7 +95,7 @@ typedef struct {
 	guint32 n_received;  /* Received fields */
 	gboolean is_bulk;    /* Precedence: bulk/list/junk, List-Id, Auto-Submitted ... */
 	gboolean has_scanned_field; /* foreign X-Virus-Scanned */
-	GPtrArray *fields;   /* AmHeaderField */
+	GPtrArray *fields;   /* AmHeaderField; by am_report_add_field() */
 	GPtrArray *parts;    /* AmReportPart, a parent before its children; [0] is the mail */
 	GPtrArray *findings; /* AmFinding */
 	guint32 n_findings_lost;
@@ -107,6 +107,7 @@ typedef struct {
 	double score;        /* sum over scanners */
 	guint32 decode_us, scan_us; /* time spent in the worker */
 	GPtrArray *kinds;    /* of findings, each once; kept by am_report_add_finding() */
+	gboolean has_more_fields; /* not sent; there is a "limit" finding */
 } AmReport;
 
 AmReport *am_report_new(void);
@@ -118,7 +119,8 @@ void am_report_set_text(char **slot, const char *text);
 
 /* All texts are copied and made valid UTF-8; NULL stands for "". */
 AmReportPart *am_report_add_part(AmReport *report, gint32 parent); /* path is made; borrowed */
-/* name: as written, name_len bytes; for the rest see AmHeaderField.  Not checked here. */
+/* name: as written, name_len bytes; for the rest see AmHeaderField.  Not checked here.  What is
+ * over AM_REPORT_MAX_FIELDS is not kept, and a "limit" finding says so. */
 void am_report_add_field(AmReport *report, const char *name, guint32 name_len, guint64 offset,
 			 guint32 value, guint32 len);
 void am_report_add_finding(AmReport *report, const char *kind, const char *name,

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-/* The bytes of one mail as they came, CRLF line ends, dots removed: a memfd while small, an unlinked
+/* The bytes of one mail as they came, CRLF line ends, dots removed: a memfd while small, a nameless
  * file in the spool directory above a limit.  Memory stays flat whatever the size. */
 
 #include <glib.h>
