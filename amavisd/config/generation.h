@@ -15,6 +15,7 @@ typedef struct {
 	char *address;  /* as configured */
 	char *protocol; /* "smtp", "lmtp" */
 	int fd;         /* listening, non-blocking */
+	gboolean is_inherited; /* opened by the service manager, which also owns its path */
 	const AmConfigGroup *group;
 } AmListener;
 

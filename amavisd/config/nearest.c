@@ -46,7 +46,7 @@ const char *
 am_nearest_setting(const AmSettingSpec *specs, const char *word)
 {
 	const char *best = NULL;
-	guint best_distance = (guint)MAX(2, strlen(word) / 3) + 1;
+	guint best_distance = (guint)MAX(1, strlen(word) / 3) + 1;
 	for (; specs != NULL && specs->name != NULL; specs++) {
 		guint distance = am_word_distance(word, specs->name);
 		if (distance < best_distance) {

@@ -1,2 +1,19 @@
 libamavisd_la_SOURCES += \
-	amavisd/master/control.h
+	amavisd/master/check.c \
+	amavisd/master/check.h \
+	amavisd/master/process.c \
+	amavisd/master/process.h \
+	amavisd/master/control-server.c \
+	amavisd/master/control-server.h \
+	amavisd/master/control.c \
+	amavisd/master/control.h \
+	amavisd/master/listeners.c \
+	amavisd/master/listeners.h \
+	amavisd/master/master.c \
+	amavisd/master/master.h \
+	amavisd/master/notify.c \
+	amavisd/master/notify.h \
+	amavisd/master/privileges.c \
+	amavisd/master/privileges.h \
+	amavisd/master/supervise.c \
+	amavisd/master/supervise.h
