@@ -1,4 +1,4 @@
-AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks
+AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -7,3 +7,12 @@ tests_test_types_SOURCES = tests/test-types.c
 tests_test_types_LDADD = $(TEST_LIBS)
 tests_test_header_checks_SOURCES = tests/test-header-checks.c
 tests_test_header_checks_LDADD = $(TEST_LIBS)
+# a decoder and scanner that does as it is told, in a folder of its own
+check_LTLIBRARIES += tests/plugins/box/am-box.la
+tests_plugins_box_am_box_la_SOURCES = tests/plugins/box.c
+tests_plugins_box_am_box_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_box_am_box_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_box_am_box_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_box_am_box_la_LIBADD = $(GLIB_LIBS)
+tests_test_inspect_SOURCES = tests/test-inspect.c
+tests_test_inspect_LDADD = $(TEST_LIBS)

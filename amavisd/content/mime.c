@@ -51,7 +51,7 @@ typedef struct {
 typedef struct {
 	int level; /* index in the stack, -1 the end of the mail */
 	gboolean is_close;
-	guint64 offset; /* of the line */
+	guint64 end; /* of what stands before: the line end in front of a boundary belongs to it */
 } Event;
 
 typedef struct {
@@ -149,7 +149,7 @@ walk_match(Walk *walk, const guint8 *line, gsize len, guint64 offset, Event *eve
 		event->is_close = TRUE;
 	}
 	event->level = found - 1;
-	event->offset = offset;
+	event->end = offset;
 	return found > 0;
 }
 
@@ -302,8 +302,10 @@ walk_body(Walk *walk, Event *event)
 	event->level = -1;
 	while (!walk->is_late) {
 		if (is_line_start && reader->pos < reader->len) {
-			if (body_try_boundary(walk, event, &more))
+			if (body_try_boundary(walk, event, &more)) {
+				event->end -= n_held;
 				return;
+			}
 			if (more && am_reader_fill(reader))
 				continue;
 			walk_emit(walk, held, n_held);
@@ -332,7 +334,7 @@ walk_body(Walk *walk, Event *event)
 			break;
 		}
 	}
-	event->offset = am_reader_offset(reader);
+	event->end = am_reader_offset(reader);
 }
 
 /* ---- what an entity is --------------------------------------------------------------------- */
@@ -511,10 +513,10 @@ walk_entities(Walk *walk)
 		if (!is_cut)
 			walk_body(walk, &event);
 		walk_end_leaf(walk);
-		walk_note_range(walk, leaf, event.offset);
+		walk_note_range(walk, leaf, event.end);
 		/* epilogues, and preambles of multiparts whose boundary comes later */
 		while (!walk->is_late && event.level >= 0) {
-			walk_pop(walk, (guint)event.level + 1, event.offset);
+			walk_pop(walk, (guint)event.level + 1, event.end);
 			Level *level = walk_level(walk, event.level);
 			if (level->is_closed)
 				am_part_mark(level->part, AM_PART_AMBIGUOUS, "boundary behind the closing one");

@@ -154,10 +154,10 @@ writer_ask_decoders(AmPartWriter *writer)
 	info.size = writer->size;
 	for (guint i = 0; i < decoders->len; i++) {
 		AmInstance *instance = decoders->pdata[i];
-		am_instance_lock(instance);
+		/* no lock: the part may be a child that this very instance is writing, see
+		 * AmDecoderOps.bid */
 		int bid = instance->plugin->plugin.decoder->bid(instance->data, &info, writer->head,
 								MIN(writer->head_len, BID_BYTES));
-		am_instance_unlock(instance);
 		if (bid > best) {
 			best = bid;
 			part->decoder = instance;

@@ -153,7 +153,8 @@ typedef struct {
 	guint32 struct_size;
 	guint16 abi_major, abi_minor;
 	/* How sure the decoder is that it can open the part, 0 (no) to 100.  `head` holds the first
-	 * `len` bytes (at most 4096) of the content; the best bid wins. */
+	 * `len` bytes (at most 4096) of the content; the best bid wins.  Also called, from the same
+	 * thread, while decode() is writing a child: it looks at its arguments and nothing else. */
 	int (*bid)(gpointer self, const AmPartInfo *info, const guint8 *head, gsize len);
 	/* Takes the part apart with host->child_open() ....  What the mail did wrong (corrupt,
 	 * encrypted) is told by host->decode_mark() and still TRUE; FALSE is the decoder's own
