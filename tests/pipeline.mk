@@ -10,6 +10,10 @@ check_PROGRAMS += tests/test-plugin-file
 TESTS += tests/test-plugin-file
 tests_test_plugin_file_SOURCES = tests/test-plugin-file.c tests/plugin-mock.c tests/plugin-mock.h
 tests_test_plugin_file_LDADD = $(CORE_LIBS)
+check_PROGRAMS += tests/test-store
+TESTS += tests/test-store
+tests_test_store_SOURCES = tests/test-store.c tests/pipeline-rig.c tests/pipeline-rig.h
+tests_test_store_LDADD = $(TEST_LIBS)
 endif
 if PLUGIN_SPAMD
 check_PROGRAMS += tests/test-plugin-spamd tests/fuzz/fuzz-spamd

@@ -75,9 +75,6 @@ pipeline_scan(AmPipelineThread *thread, AmRecord *record)
 	if (mail->report == NULL)
 		return;
 	am_scan(thread->crew, thread->policy, mail, pipeline_share(mail));
-	g_autofree char *failure = am_scan_required_failure(thread->pipeline->registry, mail);
-	if (failure != NULL)
-		am_record_add_failure(record, failure);
 }
 
 /* NULL, or the refusal for the whole mail. */
@@ -85,9 +82,14 @@ static AmReply *
 pipeline_judge(AmPipelineThread *thread, AmRecord *record)
 {
 	g_autoptr(GError) error = NULL;
+	AmMail *mail = record->mail;
+	AmRegistry *registry = thread->pipeline->registry;
 	const char *failure = *record->failure != '\0' ? record->failure : NULL;
-	record->dispositions = am_judge(thread->policy, thread->pipeline->registry, record->mail,
-					failure, &error);
+	GPtrArray *optional =
+		mail->report != NULL ? am_scan_take_optional_failures(registry, mail) : NULL;
+	record->dispositions = am_judge(thread->policy, registry, mail, failure, &error);
+	if (optional != NULL)
+		am_scan_put_back(mail, optional);
 	if (record->dispositions != NULL)
 		return NULL;
 	pipeline_note_failure(record, "judge", error);

@@ -302,15 +302,26 @@ scan_is_required(AmRegistry *registry, const char *name)
 	return TRUE; /* the worker names one we do not know: be on the safe side */
 }
 
-char *
-am_scan_required_failure(AmRegistry *registry, const AmMail *mail)
+GPtrArray *
+am_scan_take_optional_failures(AmRegistry *registry, AmMail *mail)
 {
-	char *first = NULL;
-	for (guint i = 0; i < mail->report->failures->len; i++) {
-		const AmScanFailure *failure = mail->report->failures->pdata[i];
+	GPtrArray *all = mail->report->failures;
+	GPtrArray *optional = g_ptr_array_new();
+	for (guint i = 0; i < all->len;) {
+		const AmScanFailure *failure = all->pdata[i];
 		am_log(AM_LOG_WARNING, mail->id, "scanner %s: %s", failure->scanner, failure->text);
-		if (first == NULL && scan_is_required(registry, failure->scanner))
-			first = g_strdup_printf("scanner %s: %s", failure->scanner, failure->text);
+		if (scan_is_required(registry, failure->scanner))
+			i++;
+		else
+			g_ptr_array_add(optional, g_ptr_array_steal_index(all, i));
 	}
-	return first;
+	return optional;
+}
+
+void
+am_scan_put_back(AmMail *mail, GPtrArray *failures)
+{
+	for (guint i = 0; i < failures->len; i++)
+		g_ptr_array_add(mail->report->failures, failures->pdata[i]);
+	g_ptr_array_unref(failures);
 }

@@ -25,8 +25,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmScanCrew, am_scan_crew_free)
  * killed; one that does not is named in the log. */
 void am_scan(AmScanCrew *crew, AmPolicyThread *policy, AmMail *mail, gint64 deadline_us);
 
-/* Logs every scanner of mail->report that failed, in worker or session.  Returns what a required
- * one said, to be freed: then the mail counts as not inspected (am_policy_judge()); else NULL.  A
- * scanner is required unless `required = no`; one that only scores (AM_CAP_SCORES) is so when the
- * configuration says it. */
-char *am_scan_required_failure(AmRegistry *registry, const AmMail *mail);
+/* Logs every scanner of mail->report that failed, in worker or session, and takes those out of its
+ * failures whose failure is only to be logged: what stays makes the mail unchecked when policy
+ * judges.  A scanner is required unless `required = no`; one that only scores (AM_CAP_SCORES) is so
+ * when the configuration says it.  Returns those taken out, AmScanFailure, for
+ * am_scan_put_back(). */
+GPtrArray *am_scan_take_optional_failures(AmRegistry *registry, AmMail *mail);
+/* The record names them all.  Takes failures. */
+void am_scan_put_back(AmMail *mail, GPtrArray *failures);
