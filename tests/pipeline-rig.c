@@ -45,8 +45,19 @@ rig_configure(Rig *rig, const char *text)
 	g_string_append(all, text);
 	(void)g_string_replace(all, "%DIR%", rig->directory, 0);
 	g_clear_pointer(&rig->config, am_config_unref);
-	rig->config = am_config_load_data("test.conf", all->str, problems);
+	g_autofree char *path = g_build_filename(rig->directory, "amavisd.conf", NULL);
+	g_assert_true(g_file_set_contents(path, all->str, -1, NULL));
+	rig->config = am_config_load(path, problems);
 	rig_assert_no_problems(problems);
+}
+
+void
+rig_add_script(Rig *rig, const char *text)
+{
+	g_autofree char *folder = g_build_filename(rig->directory, "conf.d", NULL);
+	g_autofree char *path = g_build_filename(folder, "50-test.lua", NULL);
+	g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
 
 void

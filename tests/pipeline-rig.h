@@ -22,6 +22,9 @@ void rig_close(Rig *rig);
 /* The same configuration with other text. */
 void rig_configure(Rig *rig, const char *text);
 
+/* A policy script in conf.d; rig_configure() again to have it read. */
+void rig_add_script(Rig *rig, const char *text);
+
 /* recipients NULL-ended; content with CRLF. */
 AmMail *rig_mail(const char *sender, const char *const *recipients, const char *content);
 /* Aborts the test when there is one. */

@@ -14,6 +14,12 @@ check_PROGRAMS += tests/test-store
 TESTS += tests/test-store
 tests_test_store_SOURCES = tests/test-store.c tests/pipeline-rig.c tests/pipeline-rig.h
 tests_test_store_LDADD = $(TEST_LIBS)
+if PLUGIN_TAG
+check_PROGRAMS += tests/test-pipeline
+TESTS += tests/test-pipeline
+tests_test_pipeline_SOURCES = tests/test-pipeline.c tests/pipeline-rig.c tests/pipeline-rig.h
+tests_test_pipeline_LDADD = $(TEST_LIBS)
+endif
 endif
 if PLUGIN_SPAMD
 check_PROGRAMS += tests/test-plugin-spamd tests/fuzz/fuzz-spamd

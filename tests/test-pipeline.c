@@ -1,0 +1,524 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The whole way of a mail: real policy, plugins and stages; the content worker is a thread here, and
+ * delivering and notifying are replaced by functions that play the next hop and keep a diary. */
+
+#include <config.h>
+
+#include "pipeline/pipeline.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "mail/exchange.h"
+#include "pipeline-rig.h"
+#include "pipeline/deliver.h"
+#include "pipeline/notify.h"
+
+#define CONTENT "From: a@example.org\r\nSubject: x\r\nX-Spam-Flag: NO\r\n\r\nhello\r\n"
+
+#define CONFIG \
+	"[content]\nqueue_time = 1s\n[quarantine file]\ndirectory = %DIR%/quarantine\n" \
+	"[policy]\nbanned_quarantine = blocked:file\n"
+
+/* recipients whose mail is treated differently; the mail has a virus or a banned part */
+#define SCRIPT \
+	"amavis.settings{ for_recipient = 'bounce@example.com', virus_destiny = 'bounce' }\n" \
+	"amavis.settings{ for_recipient = 'reject@example.com', virus_destiny = 'reject' }\n" \
+	"amavis.settings{ for_recipient = 'temp@example.com', virus_destiny = 'tempfail' }\n" \
+	"amavis.settings{ for_recipient = 'later@example.com', virus_destiny = 'pass' }\n" \
+	"amavis.settings{ for_recipient = 'no@example.com', virus_destiny = 'pass' }\n" \
+	"amavis.settings{ for_recipient = 'ok@example.com', virus_destiny = 'pass' }\n" \
+	"amavis.settings{ for_recipient = 'small@example.com', message_size_limit = '100K' }\n" \
+	"amavis.on('judge', function (mail, rcpt, verdict)\n" \
+	"  if rcpt:address() == 'broken@example.com' then error('boom') end\nend)\n"
+
+/* ---- the next hop -------------------------------------------------------------------------- */
+
+static GString *diary;     /* what was done, a word each */
+static gboolean dsn_fails; /* for now */
+static char *quarantine;   /* to look into at delivery */
+
+static gboolean
+has_temporary(GPtrArray *dispositions)
+{
+	for (guint i = 0; i < dispositions->len; i++) {
+		const AmDisposition *one = dispositions->pdata[i];
+		if (one->reply != NULL && am_reply_is_temporary(one->reply))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Local parts say what becomes of it: "no" is refused, "later" deferred, all else taken. */
+void
+am_deliver(const AmDeliverContext *context, const AmMail *mail G_GNUC_UNUSED,
+	   GPtrArray *dispositions, gboolean is_lmtp)
+{
+	gboolean is_over = !is_lmtp && has_temporary(dispositions);
+	g_assert_nonnull(context->forward);
+	g_assert_nonnull(context->notify);
+	for (guint i = 0; i < dispositions->len; i++) {
+		AmDisposition *one = dispositions->pdata[i];
+		const char *address = one->target->address;
+		if (one->destiny != AM_DESTINY_PASS)
+			continue;
+		am_reply_free(one->reply);
+		if (is_over) {
+			one->reply = am_reply_new(451, "4.5.0", "not begun");
+		} else if (g_str_has_prefix(address, "no@")) {
+			one->reply = am_reply_new(550, "5.1.1", "no such user");
+			g_string_append(diary, "refused ");
+		} else if (g_str_has_prefix(address, "later@")) {
+			one->reply = am_reply_new(450, "4.2.1", "later");
+			g_string_append(diary, "deferred ");
+		} else {
+			one->reply = am_reply_new(250, "2.0.0", "Ok, queued as Q1");
+			one->is_delivered = TRUE;
+			g_string_append(diary, "delivered ");
+		}
+	}
+	if (quarantine != NULL) {
+		g_autofree char *text = rig_only_file(quarantine);
+		g_string_append(diary, *text != '\0' ? "(stored) " : "(not-stored) ");
+	}
+}
+
+gboolean
+am_notify_dsn(const AmDeliverContext *context G_GNUC_UNUSED, const AmMail *mail G_GNUC_UNUSED,
+	      GPtrArray *dispositions, char **queue_id, AmReply **failure)
+{
+	g_string_append(diary, "dsn:");
+	for (guint i = 0; i < dispositions->len; i++) {
+		const AmDisposition *one = dispositions->pdata[i];
+		const char *address = one->recipient->address;
+		g_assert_true(one->wants_dsn);
+		g_string_append_printf(diary, "%.*s,", (int)strcspn(address, "@"), address);
+	}
+	g_string_append_c(diary, ' ');
+	*queue_id = g_strdup("D1");
+	if (dsn_fails)
+		*failure = am_reply_new(451, "4.5.0", "dsn failed");
+	return !dsn_fails;
+}
+
+/* ---- the content worker -------------------------------------------------------------------- */
+
+typedef struct {
+	Rig rig;
+	AmGeneration generation;
+	AmStatistics statistics;
+	AmPipeline *pipeline;
+	AmPipelineThread *thread;
+	char *socket_path, *log_path;
+	int listener;
+	GThread *worker;
+	const char *finding; /* kind; NULL a clean mail */
+	const char *failure; /* scanner that failed, NULL none */
+} Fixture;
+
+static AmReport *
+worker_report(const Fixture *fixture)
+{
+	AmReport *report = am_report_new();
+	report->header_size = strlen(CONTENT) - 7;
+	am_report_set_text(&report->subject, "x");
+	am_report_add_field(report, "From", 4, 0, 5, 21);
+	am_report_add_field(report, "Subject", 7, 21, 8, 12);
+	am_report_add_field(report, "X-Spam-Flag", 11, 33, 12, 17);
+	(void)am_report_add_part(report, -1);
+	if (fixture->finding != NULL)
+		am_report_add_finding(report, fixture->finding, "Eicar", "clamav", -1, NULL);
+	if (fixture->failure != NULL)
+		am_report_add_failure(report, fixture->failure, "it broke");
+	return report;
+}
+
+static gpointer
+worker_main(gpointer data)
+{
+	Fixture *fixture = data;
+	int fd;
+	while ((fd = accept(fixture->listener, NULL, NULL)) >= 0) {
+		AmInspectRequest request = { 0 };
+		int mail_fd = -1;
+		if (am_exchange_receive_request(fd, &request, &mail_fd, NULL) &&
+		    am_exchange_send_hello(fd, NULL)) {
+			g_autoptr(AmReport) report = worker_report(fixture);
+			g_autoptr(GBytes) bytes = am_report_serialize(report);
+			(void)am_exchange_send_report(fd, bytes, NULL);
+		}
+		am_inspect_request_clear(&request);
+		if (mail_fd >= 0)
+			(void)close(mail_fd);
+		(void)close(fd);
+	}
+	return NULL;
+}
+
+static void
+worker_start(Fixture *fixture)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	(void)g_strlcpy(address.sun_path, fixture->socket_path, sizeof address.sun_path);
+	fixture->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	g_assert_cmpint(bind(fixture->listener, (struct sockaddr *)&address, sizeof address), ==, 0);
+	g_assert_cmpint(listen(fixture->listener, 5), ==, 0);
+	fixture->worker = g_thread_new("worker", worker_main, fixture);
+}
+
+static void
+worker_stop(Fixture *fixture)
+{
+	if (fixture->worker == NULL)
+		return;
+	(void)shutdown(fixture->listener, SHUT_RDWR);
+	(void)g_thread_join(g_steal_pointer(&fixture->worker));
+	(void)close(fixture->listener);
+	(void)g_unlink(fixture->socket_path);
+}
+
+/* ---- fixture ------------------------------------------------------------------------------- */
+
+static void
+pipeline_open(Fixture *fixture)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	fixture->generation.config = fixture->rig.config;
+	fixture->pipeline = am_pipeline_new(&fixture->generation, problems);
+	rig_assert_no_problems(problems);
+	fixture->thread = am_pipeline_thread_new(fixture->pipeline, &error);
+	g_assert_no_error(error);
+}
+
+static void
+pipeline_close(Fixture *fixture)
+{
+	g_clear_pointer(&fixture->thread, am_pipeline_thread_free);
+	g_clear_pointer(&fixture->pipeline, am_pipeline_free);
+}
+
+static void
+set_up(Fixture *fixture, gconstpointer data)
+{
+	static const char *const plugins[] = { "quarantine/file", "actions/tag", NULL };
+	rig_open(&fixture->rig, plugins, CONFIG);
+	rig_add_script(&fixture->rig, SCRIPT);
+	rig_configure(&fixture->rig, CONFIG);
+	fixture->finding = data;
+	fixture->socket_path = g_build_filename(fixture->rig.directory, "content", NULL);
+	fixture->log_path = g_build_filename(fixture->rig.directory, "log", NULL);
+	fixture->generation = (AmGeneration){ .number = 1,
+					      .content_socket = fixture->socket_path,
+					      .statistics = &fixture->statistics,
+					      .tell_fd = -1 };
+	g_autofree char *target = g_strconcat("file:", fixture->log_path, NULL);
+	g_assert_true(am_log_open(target, AM_LOG_TEXT, AM_LOG_INFO, NULL));
+	diary = g_string_new(NULL);
+	dsn_fails = FALSE;
+	worker_start(fixture);
+	pipeline_open(fixture);
+}
+
+static void
+tear_down(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	pipeline_close(fixture);
+	worker_stop(fixture);
+	g_assert_true(am_log_open("file:/dev/null", AM_LOG_TEXT, AM_LOG_INFO, NULL));
+	rig_close(&fixture->rig);
+	g_free(fixture->socket_path);
+	g_free(fixture->log_path);
+	g_clear_pointer(&quarantine, g_free);
+	g_string_free(diary, TRUE);
+}
+
+/* recipients separated by blanks, without domain.  Returns the codes of the replies. */
+static char *
+run(Fixture *fixture, const char *names, gboolean is_lmtp)
+{
+	g_auto(GStrv) recipients = g_strsplit(names, " ", -1);
+	for (guint i = 0; recipients[i] != NULL; i++) {
+		g_autofree char *name = recipients[i];
+		recipients[i] = g_strconcat(name, "@example.com", NULL);
+	}
+	AmMail *mail =
+		rig_mail("a@example.org", (const char *const *)recipients, CONTENT);
+	g_autoptr(GPtrArray) replies = am_pipeline_run(fixture->thread, mail, is_lmtp);
+	GString *codes = g_string_new(NULL);
+	for (guint i = 0; i < replies->len; i++)
+		g_string_append_printf(codes, "%s%d", i > 0 ? " " : "",
+				       ((AmReply *)replies->pdata[i])->code);
+	return g_string_free(codes, FALSE);
+}
+
+/* The one line of the mail, from mail_id= on; to be freed. */
+static char *
+mail_line(const Fixture *fixture)
+{
+	g_autofree char *contents = NULL;
+	g_assert_true(g_file_get_contents(fixture->log_path, &contents, NULL, NULL));
+	char *first = strstr(contents, "mail_id=");
+	g_assert_nonnull(first);
+	g_assert_null(strstr(first + 1, "mail_id="));
+	return g_strndup(first, strcspn(first, "\n"));
+}
+
+static void
+assert_line_has(const Fixture *fixture, const char *text)
+{
+	g_autofree char *line = mail_line(fixture);
+	if (strstr(line, text) == NULL)
+		g_error("\"%s\" is not in: %s", text, line);
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *recipients;
+	gboolean is_lmtp, dsn_fails;
+	const char *codes, *diary, *status;
+} ways[] = {
+	/* SMTP: one answer (features R2) */
+	{ "pass", "ok", FALSE, FALSE, "250", "delivered (not-stored) ", "status=passed" },
+	{ "discard", "x", FALSE, FALSE, "250", "(stored) ", "status=blocked" },
+	{ "reject", "reject", FALSE, FALSE, "554", "(stored) ", "status=blocked" },
+	{ "tempfail", "temp ok", FALSE, FALSE, "450", "(not-stored) ", "status=tempfailed" },
+	{ "pass-and-discard", "ok x", FALSE, FALSE, "250", "delivered (stored) ", "status=partly" },
+	{ "reject-and-discard", "reject x", FALSE, FALSE, "554", "(stored) ", "status=blocked" },
+	{ "bounce", "bounce", FALSE, FALSE, "250", "dsn:bounce, (stored) ", "status=blocked" },
+	/* a bounce before the others get the mail, so that it may fail without harm */
+	{ "bounce-and-pass", "ok bounce", FALSE, FALSE, "250", "dsn:bounce, delivered (stored) ",
+	  "dsn=D1" },
+	{ "bounce-fails", "ok bounce", FALSE, TRUE, "451", "dsn:bounce, (stored) ",
+	  "status=tempfailed" },
+	{ "no-bounce-of-what-comes-again", "bounce temp", FALSE, FALSE, "450", "(stored) ",
+	  "status=tempfailed" },
+	/* what cannot be refused any more is bounced (R7) */
+	{ "reject-becomes-bounce", "ok reject", FALSE, FALSE, "250",
+	  "delivered (stored) dsn:reject, ", "to=<ok@example.com>:deliver:250,<reject@example.com>:bounce:554" },
+	{ "next-hop-refuses", "no", FALSE, FALSE, "550", "refused (not-stored) ", "status=blocked" },
+	{ "next-hop-refuses-one", "ok no", FALSE, FALSE, "250",
+	  "delivered refused (not-stored) dsn:no, ", "status=partly" },
+	{ "late-bounce-fails", "ok no", FALSE, TRUE, "451",
+	  "delivered refused (not-stored) dsn:no, ", "status=tempfailed" },
+	{ "next-hop-defers", "ok later", FALSE, FALSE, "450", "delivered deferred (not-stored) ",
+	  "status=tempfailed" },
+	/* LMTP: each his own (R3) */
+	{ "lmtp", "ok x reject no later", TRUE, FALSE, "250 250 554 550 450",
+	  "delivered refused deferred (stored) ", "status=tempfailed" },
+	{ "lmtp-bounce", "bounce ok", TRUE, FALSE, "250 250", "dsn:bounce, delivered (stored) ",
+	  "status=partly" },
+	{ "lmtp-bounce-fails", "bounce ok", TRUE, TRUE, "451 250", "dsn:bounce, delivered (stored) ",
+	  "status=tempfailed" },
+	{ "lmtp-tempfail", "temp ok", TRUE, FALSE, "450 250", "delivered (not-stored) ",
+	  "status=tempfailed" },
+	/* policy fails for one: nobody gets anything */
+	{ "policy-fails", "ok broken", FALSE, FALSE, "451", "", "failure=\"judge:" },
+	{ "lmtp-policy-fails", "ok broken", TRUE, FALSE, "451 451", "", "failure=\"judge:" },
+};
+
+static void
+test_way(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	guint total = 0, mails = 0;
+	quarantine = g_build_filename(fixture->rig.directory, "quarantine", NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(ways); i++) {
+		g_test_message("%s", ways[i].name);
+		g_string_truncate(diary, 0);
+		dsn_fails = ways[i].dsn_fails;
+		g_autofree char *codes = run(fixture, ways[i].recipients, ways[i].is_lmtp);
+		g_assert_cmpstr(codes, ==, ways[i].codes);
+		g_assert_cmpstr(diary->str, ==, ways[i].diary);
+		assert_line_has(fixture, ways[i].status);
+		/* each mail has its own log and quarantine */
+		g_autofree char *target = g_strconcat("file:", fixture->log_path, NULL);
+		(void)g_unlink(fixture->log_path);
+		g_assert_true(am_log_open(target, AM_LOG_TEXT, AM_LOG_INFO, NULL));
+		g_autofree char *renamed = g_strdup_printf("%s-%zu", quarantine, i);
+		(void)g_rename(quarantine, renamed);
+		mails++;
+		for (const char *p = ways[i].recipients; *p != '\0'; p++)
+			total += *p == ' ';
+		total++;
+	}
+	const AmStatistics *s = &fixture->statistics;
+	g_assert_cmpint(s->mails_total, ==, mails);
+	g_assert_cmpint(s->recipients_total, ==, total);
+	g_assert_cmpint(s->delivered + s->bounced + s->rejected + s->discarded + s->tempfailed, ==,
+			total);
+	g_assert_cmpint(s->virus, ==, mails - 2);
+	g_assert_cmpint(s->bytes_total, ==, mails * strlen(CONTENT));
+}
+
+/* ---- single stages that fail --------------------------------------------------------------- */
+
+static void
+test_clean(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *codes = run(fixture, "x y", FALSE);
+	g_assert_cmpstr(codes, ==, "250");
+	g_assert_cmpstr(diary->str, ==, "delivered delivered ");
+	assert_line_has(fixture, "status=passed category=clean from=<a@example.org> "
+				 "to=<x@example.com>:deliver:250,<y@example.com>:deliver:250 size=");
+	g_assert_cmpint(fixture->statistics.clean, ==, 1);
+	g_assert_cmpint(fixture->statistics.delivered, ==, 2);
+	g_assert_cmpint(fixture->statistics.quarantined, ==, 0);
+}
+
+/* A copy that cannot be stored: nobody gets anything, no discard is answered 250 (R6). */
+static void
+test_store_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *folder = g_build_filename(fixture->rig.directory, "quarantine", NULL);
+	(void)g_rmdir(folder);
+	g_assert_true(g_file_set_contents(folder, "in the way", -1, NULL));
+	g_autofree char *codes = run(fixture, "ok x bounce", FALSE);
+	g_assert_cmpstr(codes, ==, "451");
+	g_assert_cmpstr(diary->str, ==, "");
+	assert_line_has(fixture, "status=tempfailed");
+	assert_line_has(fixture, "failure=\"store: quarantine file:");
+	g_assert_cmpint(fixture->statistics.tempfailed, ==, 3);
+	g_assert_cmpint(fixture->statistics.quarantined, ==, 0);
+}
+
+static void
+test_no_worker(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	worker_stop(fixture);
+	g_autofree char *codes = run(fixture, "x y", TRUE);
+	g_assert_cmpstr(codes, ==, "451 451");
+	g_assert_cmpstr(diary->str, ==, "");
+	assert_line_has(fixture, "category=unchecked");
+	assert_line_has(fixture, "failure=\"inspect: ");
+	g_assert_cmpint(fixture->statistics.inspect_failures, ==, 1);
+	g_assert_cmpint(fixture->statistics.unchecked, ==, 1);
+}
+
+/* Policy may let pass what could not be looked at. */
+static void
+test_no_worker_pass(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	worker_stop(fixture);
+	pipeline_close(fixture);
+	rig_configure(&fixture->rig, CONFIG "unchecked_on_failure = pass\n");
+	pipeline_open(fixture);
+	g_autofree char *codes = run(fixture, "x", FALSE);
+	g_assert_cmpstr(codes, ==, "250");
+	g_assert_cmpstr(diary->str, ==, "delivered ");
+	assert_line_has(fixture, "status=passed category=unchecked");
+}
+
+/* A scanner that must answer and cannot: as if the content was not looked at. */
+static void
+test_scanner_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	fixture->failure = "clamav";
+	g_autofree char *codes = run(fixture, "x", FALSE);
+	g_assert_cmpstr(codes, ==, "451");
+	assert_line_has(fixture, "failed=clamav");
+}
+
+/* ---- trying -------------------------------------------------------------------------------- */
+
+static void
+test_try(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char *const recipients[] = { "ok@example.com", "x@example.com", NULL };
+	g_autoptr(AmRecord) record = am_pipeline_try(
+		fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
+	g_assert_cmpstr(am_record_status(record), ==, "partly");
+	g_assert_cmpint(am_record_exit_status(record), ==, 1);
+	g_assert_cmpstr(diary->str, ==, "");
+	g_assert_cmpint(fixture->statistics.mails_total, ==, 0);
+	g_autofree char *folder = g_build_filename(fixture->rig.directory, "quarantine", NULL);
+	g_autofree char *text = rig_only_file(folder);
+	g_assert_cmpstr(text, ==, "");
+	/* actions have made their edits for him who gets the mail */
+	const AmDisposition *one = record->dispositions->pdata[0];
+	g_autoptr(GString) names = g_string_new(NULL);
+	for (guint i = 0; i < am_edits_count(one->edits); i++)
+		g_string_append_printf(names, "%s ", am_edits_get(one->edits, i)->name);
+	/* of the X-Spam fields only the one that the mail has */
+	g_assert_cmpstr(names->str, ==, "X-Virus-Scanned X-Spam-Flag X-Amavis-Alert ");
+	g_assert_cmpuint(am_edits_count(((AmDisposition *)record->dispositions->pdata[1])->edits),
+			 ==, 0);
+}
+
+static void
+test_try_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char *const recipients[] = { "broken@example.com", NULL };
+	g_autoptr(AmRecord) record = am_pipeline_try(
+		fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
+	g_assert_null(record->dispositions);
+	g_assert_cmpint(am_record_exit_status(record), ==, 75);
+	g_assert_nonnull(strstr(record->failure, "judge: "));
+}
+
+/* ---- setup --------------------------------------------------------------------------------- */
+
+static void
+test_size_limit(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(AmEnvelope) envelope = am_envelope_new();
+	envelope->sender = g_strdup("a@example.org");
+	AmRecipient *small = am_envelope_add_recipient(envelope, "small@example.com");
+	AmRecipient *other = am_envelope_add_recipient(envelope, "other@example.com");
+	envelope->declared_size = 100 << 10;
+	g_assert_null(am_pipeline_check_recipient(fixture->thread, envelope, small));
+	envelope->declared_size++;
+	g_assert_null(am_pipeline_check_recipient(fixture->thread, envelope, other));
+	g_autoptr(AmReply) reply =
+		am_pipeline_check_recipient(fixture->thread, envelope, small);
+	g_assert_cmpint(reply->code, ==, 552);
+	g_assert_cmpstr(reply->enhanced, ==, "5.3.4");
+	envelope->declared_size = -1;
+	g_assert_null(am_pipeline_check_recipient(fixture->thread, envelope, small));
+}
+
+/* All that is wrong is told, not only the first. */
+static void
+test_problems(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	pipeline_close(fixture);
+	rig_configure(&fixture->rig, "[routes]\nforward = smpt:[127.0.0.1]:25\nnotify = nowhere\n"
+				     "[action tag]\nlevel_char = **\n");
+	fixture->generation.config = fixture->rig.config;
+	g_assert_null(am_pipeline_new(&fixture->generation, problems));
+	guint n_found = 0;
+	for (guint i = 0; i < problems->len; i++) {
+		g_autofree char *text = am_config_problem_to_string(problems->pdata[i]);
+		n_found += strstr(text, "amavisd.conf:4: ") != NULL && strstr(text, "forward") != NULL;
+		n_found += strstr(text, "amavisd.conf:5: ") != NULL && strstr(text, "notify") != NULL;
+		n_found += strstr(text, "level_char") != NULL;
+	}
+	g_assert_cmpuint(n_found, ==, 3);
+}
+
+#define ADD(path, finding, func) g_test_add(path, Fixture, finding, set_up, func, tear_down)
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD("/pipeline/clean", NULL, test_clean);
+	ADD("/pipeline/ways", "virus", test_way);
+	ADD("/pipeline/store-fails", "virus", test_store_fails);
+	ADD("/pipeline/no-worker", NULL, test_no_worker);
+	ADD("/pipeline/no-worker-pass", NULL, test_no_worker_pass);
+	ADD("/pipeline/scanner-fails", NULL, test_scanner_fails);
+	ADD("/pipeline/try", "virus", test_try);
+	ADD("/pipeline/try-fails", "virus", test_try_fails);
+	ADD("/pipeline/size-limit", NULL, test_size_limit);
+	ADD("/pipeline/problems", NULL, test_problems);
+	return g_test_run();
+}
