@@ -238,6 +238,32 @@ test_drain(void)
 		(void)close(fds[i]);
 }
 
+/* A mail that takes longer than there is time: the process ends all the same, without a reply. */
+static void
+test_drain_time(void)
+{
+	if (!g_test_subprocess()) {
+		g_test_trap_subprocess(NULL, 10 * G_USEC_PER_SEC, 0);
+		g_test_trap_assert_passed();
+		g_test_trap_assert_stderr("*1 connections not over in time*");
+		return;
+	}
+	Daemon daemon;
+	fake_reset();
+	fake.sleep_ms = 60 * 1000;
+	daemon_start(&daemon, "drain_time = 1s", "");
+	daemon_expect_ready(&daemon);
+	int fd = client_new(&daemon);
+	client_say(fd, GREET ENVELOPE BODY);
+	while (g_atomic_int_get(&fake.busy) == 0)
+		g_usleep(1000);
+	(void)unlink(daemon.path.sun_path); /* nobody comes back to do it */
+	g_assert_cmpint(rmdir(daemon.folder), ==, 0);
+	g_assert_cmpint(kill(getpid(), SIGTERM), ==, 0);
+	(void)daemon_join(&daemon);
+	g_assert_not_reached();
+}
+
 static void
 test_start_fails(void)
 {
@@ -402,6 +428,7 @@ main(int argc, char **argv)
 	g_test_add_func("/session/acl", test_acl);
 	g_test_add_func("/session/bare-newline", test_bare_newline_set);
 	g_test_add_func("/session/drain", test_drain);
+	g_test_add_func("/session/drain-time", test_drain_time);
 	g_test_add_func("/session/start-fails", test_start_fails);
 	g_test_add_func("/session/descriptors", test_descriptors);
 	g_test_add_func("/session/thousand-idle", test_thousand_idle);
