@@ -28,6 +28,10 @@ tests_test_plugin_spamd_SOURCES = tests/test-plugin-spamd.c tests/plugin-mock.c 
 	plugins/scanners/spamd/connection.c plugins/scanners/spamd/reply.c
 tests_test_plugin_spamd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_test_plugin_spamd_LDADD = $(CORE_LIBS)
+check_PROGRAMS += tests/test-scan
+TESTS += tests/test-scan
+tests_test_scan_SOURCES = tests/test-scan.c tests/pipeline-rig.c tests/pipeline-rig.h
+tests_test_scan_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_spamd_SOURCES = tests/fuzz/fuzz-spamd.c plugins/scanners/spamd/reply.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_spamd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_fuzz_fuzz_spamd_LDADD = $(CORE_LIBS)

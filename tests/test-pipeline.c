@@ -267,7 +267,7 @@ mail_line(const Fixture *fixture)
 	g_assert_true(g_file_get_contents(fixture->log_path, &contents, NULL, NULL));
 	char *first = strstr(contents, "mail_id=");
 	g_assert_nonnull(first);
-	g_assert_null(strstr(first + 1, "mail_id="));
+	g_assert_true(g_strrstr(contents, "mail_id=") == first);
 	return g_strndup(first, strcspn(first, "\n"));
 }
 
