@@ -1,0 +1,5 @@
+# Standard modules for policy scripts: require "NAME".
+dist_lua_DATA = \
+	lua/banned.lua \
+	lua/extension.lua \
+	lua/senders.lua

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "config/nearest.h"
 #include "mail/address.h"
+#include "policy/lookup.h"
 
 #define DESTINIES "pass|bounce|reject|discard|tempfail"
 #define HEADER_KINDS "mime 8bit control empty long syntax missing multiple other"
@@ -24,6 +25,7 @@
 typedef enum {
 	FIELD_TEXT,
 	FIELD_ADDRESS, /* text in internal form */
+	FIELD_KEYS,    /* list of lookup keys */
 	FIELD_BOOL,
 	FIELD_ENUM,   /* gint index in the range's list */
 	FIELD_NUMBER, /* double */
@@ -82,7 +84,7 @@ typedef enum {
 	X("local", ENUM, "auto", "auto|yes|no", "is the recipient ours; auto: by local_domains",   \
 	  ENUM, local_rule)                                                                        \
 	X("local_domains", STRING, "", NULL,                                                       \
-	  "whose mail is local: domains, .domains with all below, addresses; empty: all", TEXT,    \
+	  "whose mail is local: domains, .domains with all below, addresses; empty: all", KEYS,    \
 	  local_domains)                                                                           \
 	X("message_size_limit", SIZE, "0", NULL, "a larger mail is oversized, 0: none", SIZE,      \
 	  message_size_limit)                                                                      \
@@ -125,11 +127,11 @@ static const struct {
 } settings_fields[] = { SETTINGS(AS_FIELD) };
 
 static const gsize field_sizes[] = {
-	[FIELD_ADDRESS] = sizeof(char *),  [FIELD_TEXT] = sizeof(char *),
-	[FIELD_BOOL] = sizeof(gboolean),   [FIELD_ENUM] = sizeof(AmDestiny),
-	[FIELD_NUMBER] = sizeof(double),   [FIELD_LEVEL] = sizeof(double),
-	[FIELD_SIZE] = sizeof(guint64),	   [FIELD_KINDS] = sizeof(char *),
-	[FIELD_FINDINGS] = sizeof(char *),
+	[FIELD_KEYS] = sizeof(char *),	  [FIELD_ADDRESS] = sizeof(char *),
+	[FIELD_TEXT] = sizeof(char *),	  [FIELD_BOOL] = sizeof(gboolean),
+	[FIELD_ENUM] = sizeof(AmDestiny), [FIELD_NUMBER] = sizeof(double),
+	[FIELD_LEVEL] = sizeof(double),	  [FIELD_SIZE] = sizeof(guint64),
+	[FIELD_KINDS] = sizeof(char *),	  [FIELD_FINDINGS] = sizeof(char *),
 };
 
 G_STATIC_ASSERT(sizeof(AmDestiny) == sizeof(gint));
@@ -265,8 +267,8 @@ settings_read_level(const char *text, double *level, GError **error)
 static gboolean
 settings_is_text(FieldType type)
 {
-	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_KINDS ||
-	       type == FIELD_FINDINGS;
+	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_KEYS ||
+	       type == FIELD_KINDS || type == FIELD_FINDINGS;
 }
 
 /* *internal: the address without quotes and brackets, "" for none. */
@@ -295,6 +297,10 @@ settings_store_text(const char **field, FieldType type, const char *text, GStrin
 		if (!settings_read_address(text, &internal, error))
 			return FALSE;
 		text = internal;
+	} else if (type == FIELD_KEYS) {
+		g_autoptr(GHashTable) keys = am_lookup_key_set(text, error);
+		if (keys == NULL)
+			return FALSE;
 	} else if (type != FIELD_TEXT && !settings_check_list(type, text, error)) {
 		return FALSE;
 	}
@@ -313,6 +319,7 @@ settings_store(gpointer field, FieldType type, const AmSettingSpec *spec, const 
 	switch (type) {
 	case FIELD_TEXT:
 	case FIELD_ADDRESS:
+	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
 		return settings_store_text(field, type, text, texts, error);
@@ -449,6 +456,7 @@ am_settings_get(const AmSettings *settings, const char *name)
 	switch (settings_fields[setting].type) {
 	case FIELD_TEXT:
 	case FIELD_ADDRESS:
+	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
 		return g_strdup(*(const char *const *)field);
