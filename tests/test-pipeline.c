@@ -11,6 +11,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -504,6 +505,27 @@ test_problems(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpuint(n_found, ==, 3);
 }
 
+/* With -m perf: CPU of the session's thread for a clean mail, without receiving and delivering. */
+static void
+test_cost(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const guint n = 5000;
+	struct rusage before, after;
+	if (!g_test_perf()) {
+		g_test_skip("only with -m perf");
+		return;
+	}
+	g_assert_cmpint(getrusage(RUSAGE_THREAD, &before), ==, 0);
+	for (guint i = 0; i < n; i++)
+		g_free(run(fixture, "x", FALSE));
+	g_assert_cmpint(getrusage(RUSAGE_THREAD, &after), ==, 0);
+	double us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
+		     before.ru_stime.tv_sec) * 1e6 +
+		    after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
+		    before.ru_stime.tv_usec;
+	g_test_minimized_result(us / n, "%.1f us a mail", us / n);
+}
+
 #define ADD(path, finding, func) g_test_add(path, Fixture, finding, set_up, func, tear_down)
 
 int
@@ -520,5 +542,6 @@ main(int argc, char **argv)
 	ADD("/pipeline/try-fails", "virus", test_try_fails);
 	ADD("/pipeline/size-limit", NULL, test_size_limit);
 	ADD("/pipeline/problems", NULL, test_problems);
+	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }
