@@ -172,6 +172,7 @@ make_full(void)
 	two->reply = am_reply_new(250, "2.7.0", "Ok, discarded");
 	two->banned_rule = (g_free(two->banned_rule), g_strdup("exe"));
 	am_category_set_add(&two->categories, AM_CATEGORY_UNCHECKED, 1);
+	two->dsn_suppressed = (g_free(two->dsn_suppressed), g_strdup("discarded"));
 	add_reply(record, am_reply_new(250, "2.0.0", "Ok, id=\"1\""));
 	am_record_add_failure(record, "one");
 	am_record_add_failure(record, "two");

@@ -279,6 +279,8 @@ json_disposition(Json *json, const AmRecord *record, const AmDisposition *dispos
 	json_text(json, "route", disposition->route);
 	json_edits(json, disposition->edits);
 	json_text(json, "quarantine", disposition->quarantine);
+	if (*disposition->dsn_suppressed != '\0')
+		json_text(json, "dsn_suppressed", disposition->dsn_suppressed);
 	json_text(json, "next_hop", disposition->next_hop);
 	json_text(json, "queue_id", disposition->queue_id_out);
 }
