@@ -600,6 +600,53 @@ test_fragments(void)
 	remove_tree(dir);
 }
 
+/* Every key has its entry in amavisd.conf(5). */
+static void
+test_manual(void)
+{
+	g_autofree char *path =
+		g_build_filename(g_getenv("AM_TOP_SRCDIR"), "docs", "amavisd.conf.5", NULL);
+	g_autofree char *text = NULL;
+	const char *const *kinds = am_config_kinds();
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	for (guint i = 0; kinds[i] != NULL; i++) {
+		const AmSettingSpec *spec = am_config_core_specs(kinds[i]);
+		g_autofree char *title = g_strdup_printf("[%s", kinds[i]);
+		const char *section = strstr(text, title);
+		if (spec == NULL)
+			spec = am_config_plugin_specs(kinds[i]);
+		g_assert_nonnull(section);
+		for (; spec != NULL && spec->name != NULL; spec++) {
+			g_autofree char *entry = g_strdup_printf("\n.It Cm %s\n", spec->name);
+			g_test_message("[%s] %s", kinds[i], spec->name);
+			g_assert_nonnull(strstr(text, entry));
+		}
+	}
+}
+
+/* The configuration as shipped, and its example with the comment signs taken off. */
+static void
+test_shipped(void)
+{
+	static const char *const files[] = { "amavisd.conf", "10-example.conf" };
+	g_autoptr(GRegex) comment = g_regex_new("^#(?=\\S)", G_REGEX_MULTILINE, 0, NULL);
+	for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *path =
+			g_build_filename(g_getenv("AM_TOP_SRCDIR"), "conf.d", files[i], NULL);
+		g_autofree char *text = NULL;
+		g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+		g_autofree char *open = g_regex_replace_literal(comment, text, -1, 0, "", 0, NULL);
+		const char *const versions[] = { text, open };
+		for (guint j = 0; j < G_N_ELEMENTS(versions); j++) {
+			g_autoptr(GPtrArray) problems = am_config_problems_new();
+			g_autoptr(AmConfig) config =
+				am_config_load_data(files[i], versions[j], problems);
+			g_autofree char *found = problems_text(problems);
+			g_assert_cmpstr(found, ==, "");
+		}
+	}
+}
+
 static void
 test_unreadable(void)
 {
@@ -669,5 +716,7 @@ main(int argc, char **argv)
 	g_test_add_func("/config/fragments", test_fragments);
 	g_test_add_func("/config/unreadable", test_unreadable);
 	g_test_add_func("/config/tell", test_tell);
+	g_test_add_func("/config/manual", test_manual);
+	g_test_add_func("/config/shipped", test_shipped);
 	return g_test_run();
 }

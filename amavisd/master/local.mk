@@ -17,3 +17,9 @@ libamavisd_la_SOURCES += \
 	amavisd/master/privileges.h \
 	amavisd/master/supervise.c \
 	amavisd/master/supervise.h
+
+sbin_PROGRAMS += amavisd/amavisd
+amavisd_amavisd_SOURCES = amavisd/master/main.c
+amavisd_amavisd_CFLAGS = $(AM_CFLAGS) $(AM_PIE_CFLAGS)
+amavisd_amavisd_LDFLAGS = $(AM_LDFLAGS) $(AM_PIE_LDFLAGS)
+amavisd_amavisd_LDADD = libamavisd.la $(CORE_LIBS)
