@@ -16,3 +16,11 @@ tests_test_smtp_server_LDADD = $(TEST_LIBS)
 tests_test_smtp_dialogues_SOURCES = tests/test-smtp-dialogues.c tests/smtp-server-fake.c \
 	tests/smtp-server-fake.h
 tests_test_smtp_dialogues_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-deliver
+TESTS += tests/test-deliver
+tests_test_deliver_SOURCES = tests/test-deliver.c tests/smtp-peer.c tests/smtp-peer.h
+tests_test_deliver_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-notify
+TESTS += tests/test-notify
+tests_test_notify_SOURCES = tests/test-notify.c tests/smtp-peer.c tests/smtp-peer.h
+tests_test_notify_LDADD = $(TEST_LIBS)

@@ -20,12 +20,11 @@
 #define BIG_BYTES (12u << 20) /* more than the socket's buffers hold */
 
 /* hello with all there is, and with nothing */
-#define FULL \
-	"S:220 mx ESMTP\nC:EHLO me.example\r\nS:250-mx\nS:250-pipelining\nS:250-SIZE 100000000\n" \
+#define FULL                                                                                       \
+	"S:220 mx ESMTP\nC:EHLO me.example\r\nS:250-mx\nS:250-pipelining\nS:250-SIZE 100000000\n"  \
 	"S:250-8BITMIME\nS:250-ENHANCEDSTATUSCODES\nS:250-DSN\nS:250 SMTPUTF8\n"
 #define BARE "S:220 mx\nC:EHLO me.example\r\nS:250 mx\n"
-#define LFULL \
-	"S:220 mx LMTP\nC:LHLO me.example\r\nS:250-mx\nS:250-PIPELINING\nS:250 8BITMIME\n"
+#define LFULL "S:220 mx LMTP\nC:LHLO me.example\r\nS:250-mx\nS:250-PIPELINING\nS:250 8BITMIME\n"
 #define OK "S:250 2.0.0 Ok\n"
 #define GO "S:354 go ahead\n"
 #define ONE "C:MAIL FROM:<s@x.org>\nC:RCPT TO:<a@x.org>\nC:DATA\r\n"
@@ -55,103 +54,205 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-	{ "pipelined", "a@x.org", { FULL ONE OK OK GO "D\n" QUEUED }, "250 2.0.0", "queued as 4XyZ" },
-	{ "one by one", "a@x.org",
-	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@x.org>\r\nS:250 ok\nC:DATA\nS:354 \n"
-		 "D\nS:250 queued as 4XyZ\n" }, "250 -", "queued as" },
-	{ "many lines", "a@x.org",
+	{ "pipelined",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\n" QUEUED },
+	  "250 2.0.0",
+	  "queued as 4XyZ" },
+	{ "one by one",
+	  "a@x.org",
+	  { BARE
+	    "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@x.org>\r\nS:250 ok\nC:DATA\nS:354 \n"
+	    "D\nS:250 queued as 4XyZ\n" },
+	  "250 -",
+	  "queued as" },
+	{ "many lines",
+	  "a@x.org",
 	  { "S:220-mx\nS:220-more\nS:220 end\nC:EHLO\nS:250 mx\nC:MAIL\nS:250-a\nS:250 b\nC:RCPT\n"
 	    "S:251 will do\nC:DATA\nS:354-a\nS:354 b\nD\nS:250-2.6.0 one\nS:250 2.6.0 two\n" },
-	  "250 2.6.0", "one\ntwo" },
-	{ "HELO", "a@x.org",
-	  { "S:220 mx\nC:EHLO\nS:502 what\nC:HELO me.example\r\nS:250 PIPELINING\nC:MAIL FROM:<s@x.org>\r\n"
-	    "S:250 ok\nC:RCPT\nS:250 ok\nC:DATA\n" GO "D\nS:250 ok\n" }, "250 -" },
-	{ "null sender", "a@x.org",
-	  { FULL "C:MAIL FROM:<> SIZE=\nC:RCPT\nC:DATA\n" OK OK GO "D\n" OK }, "250 2.0.0",
+	  "250 2.6.0",
+	  "one\ntwo" },
+	{ "HELO",
+	  "a@x.org",
+	  { "S:220 mx\nC:EHLO\nS:502 what\nC:HELO me.example\r\nS:250 PIPELINING\nC:MAIL "
+	    "FROM:<s@x.org>\r\n"
+	    "S:250 ok\nC:RCPT\nS:250 ok\nC:DATA\n" GO "D\nS:250 ok\n" },
+	  "250 -" },
+	{ "null sender",
+	  "a@x.org",
+	  { FULL "C:MAIL FROM:<> SIZE=\nC:RCPT\nC:DATA\n" OK OK GO "D\n" OK },
+	  "250 2.0.0",
 	  .sender = "" },
-	{ "parameters", "a@x.org",
-	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26 BODY=8BITMIME RET=HDRS ENVID=e1\r\n"
-		 "C:RCPT TO:<a@x.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o@x.org\r\nC:DATA\n" OK OK GO
-		 "D\n" OK }, "250 2.0.0", .body = AM_BODY_8BITMIME, .envid = "e1", .ret = "HDRS",
-	  .notify = "FAILURE,DELAY", .orcpt = "rfc822;o@x.org" },
-	{ "no parameters", "a@x.org",
+	{ "parameters",
+	  "a@x.org",
+	  { FULL
+	    "C:MAIL FROM:<s@x.org> SIZE=26 BODY=8BITMIME RET=HDRS ENVID=e1\r\n"
+	    "C:RCPT TO:<a@x.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o@x.org\r\nC:DATA\n" OK OK GO
+	    "D\n" OK },
+	  "250 2.0.0",
+	  .body = AM_BODY_8BITMIME,
+	  .envid = "e1",
+	  .ret = "HDRS",
+	  .notify = "FAILURE,DELAY",
+	  .orcpt = "rfc822;o@x.org" },
+	{ "no parameters",
+	  "a@x.org",
 	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@x.org>\r\nS:250 ok\nC:DATA\n" GO
-		 "D\nS:250 ok\n" }, "250 -", .body = AM_BODY_8BITMIME, .envid = "e1",
-	  .ret = "HDRS", .notify = "NEVER", .orcpt = "rfc822;o@x.org" },
-	{ "parameter would end the line", "a@x.org",
-	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26\r\nC:RCPT TO:<a@x.org>\r\nC:DATA\n" OK OK GO "D\n" OK },
-	  "250 2.0.0", .envid = "e\r\nRSET", .orcpt = "rfc822;a b" },
+		 "D\nS:250 ok\n" },
+	  "250 -",
+	  .body = AM_BODY_8BITMIME,
+	  .envid = "e1",
+	  .ret = "HDRS",
+	  .notify = "NEVER",
+	  .orcpt = "rfc822;o@x.org" },
+	{ "parameter would end the line",
+	  "a@x.org",
+	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26\r\nC:RCPT TO:<a@x.org>\r\nC:DATA\n" OK OK GO
+		 "D\n" OK },
+	  "250 2.0.0",
+	  .envid = "e\r\nRSET",
+	  .orcpt = "rfc822;a b" },
 	{ "address would end the line", "a\r\nRSET@x.org", { FULL }, "553 5.1.3" },
-	{ "8 bits, no 8BITMIME", "a@x.org", { BARE }, "550 5.6.3", .body = AM_BODY_8BITMIME,
+	{ "8 bits, no 8BITMIME",
+	  "a@x.org",
+	  { BARE },
+	  "550 5.6.3",
+	  .body = AM_BODY_8BITMIME,
 	  .mail = "Subject: x\r\n\r\n\xc3\xa4\r\n" },
-	{ "8 bits undeclared", "a@x.org",
-	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\n" GO "D\nS:250 ok\n" },
-	  "250 -", .mail = "Subject: x\r\n\r\n\xc3\xa4\r\n" },
-	{ "UTF-8 address", "\xc3\xa4@x.org",
-	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26 SMTPUTF8\r\nC:RCPT TO:<\xc3\xa4@x.org>\nC:DATA\n" OK OK
-		 GO "D\n" OK }, "250 2.0.0", .smtputf8 = TRUE },
-	{ "UTF-8 not needed", "a@x.org",
-	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26\r\nC:RCPT\nC:DATA\n" OK OK GO "D\n" OK }, "250 2.0.0",
+	{ "8 bits undeclared",
+	  "a@x.org",
+	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\n" GO
+		 "D\nS:250 ok\n" },
+	  "250 -",
+	  .mail = "Subject: x\r\n\r\n\xc3\xa4\r\n" },
+	{ "UTF-8 address",
+	  "\xc3\xa4@x.org",
+	  { FULL
+	    "C:MAIL FROM:<s@x.org> SIZE=26 SMTPUTF8\r\nC:RCPT TO:<\xc3\xa4@x.org>\nC:DATA\n" OK OK
+		    GO "D\n" OK },
+	  "250 2.0.0",
 	  .smtputf8 = TRUE },
-	{ "UTF-8 local part, no SMTPUTF8", "\xc3\xa4@x.org,b@x.org",
+	{ "UTF-8 not needed",
+	  "a@x.org",
+	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26\r\nC:RCPT\nC:DATA\n" OK OK GO "D\n" OK },
+	  "250 2.0.0",
+	  .smtputf8 = TRUE },
+	{ "UTF-8 local part, no SMTPUTF8",
+	  "\xc3\xa4@x.org,b@x.org",
 	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<b@x.org>\r\nS:250 ok\nC:DATA\n" GO
-		 "D\nS:250 ok\n" }, "553 5.6.7,250 -", .smtputf8 = TRUE },
-	{ "UTF-8 domain, no SMTPUTF8", "a@b\xc3\xbc" "cher.example",
-	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@xn--bcher-kva.example>\r\nS:250 ok\n"
-		 "C:DATA\n" GO "D\nS:250 ok\n" }, "250 -", .smtputf8 = TRUE },
-	{ "UTF-8 sender, no SMTPUTF8", "a@x.org", { BARE }, "550 5.6.7",
-	  .sender = "\xc3\xa4@x.org", .smtputf8 = TRUE },
-	{ "UTF-8 header, no SMTPUTF8", "a@x.org", { BARE }, "550 5.6.7", .smtputf8 = TRUE,
+		 "D\nS:250 ok\n" },
+	  "553 5.6.7,250 -",
+	  .smtputf8 = TRUE },
+	{ "UTF-8 domain, no SMTPUTF8",
+	  "a@b\xc3\xbc"
+	  "cher.example",
+	  { BARE
+	    "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@xn--bcher-kva.example>\r\nS:250 ok\n"
+	    "C:DATA\n" GO "D\nS:250 ok\n" },
+	  "250 -",
+	  .smtputf8 = TRUE },
+	{ "UTF-8 sender, no SMTPUTF8",
+	  "a@x.org",
+	  { BARE },
+	  "550 5.6.7",
+	  .sender = "\xc3\xa4@x.org",
+	  .smtputf8 = TRUE },
+	{ "UTF-8 header, no SMTPUTF8",
+	  "a@x.org",
+	  { BARE },
+	  "550 5.6.7",
+	  .smtputf8 = TRUE,
 	  .mail = "Subject: \xc3\xa4\r\n\r\nx\r\n" },
 
 	/* recipients that fare differently */
-	{ "one of two refused", "a@x.org,b@x.org",
-	  { FULL TWO OK OK "S:550 5.1.1 no\nC:DATA\n" GO "D\n" QUEUED }, "250 2.0.0,550 5.1.1",
+	{ "one of two refused",
+	  "a@x.org,b@x.org",
+	  { FULL TWO OK OK "S:550 5.1.1 no\nC:DATA\n" GO "D\n" QUEUED },
+	  "250 2.0.0,550 5.1.1",
 	  .is_smtp_caller = TRUE },
-	{ "one of two refused, all along", "a@x.org,b@x.org",
-	  { FULL TWO "C:DATA\n" OK OK "S:450 4.2.0 later\n" GO "D\n" QUEUED }, "250 2.0.0,450 4.2.0" },
-	{ "4xx ends it for all", "a@x.org,b@x.org,c@x.org",
-	  { FULL THREE OK OK "S:450 4.2.0 later\n" "S:550 5.1.1 no\nC:RSET\n" OK },
-	  "450 4.2.0,450 4.2.0,450 4.2.0", .is_smtp_caller = TRUE },
-	{ "4xx ends it for all, one by one", "a@x.org,b@x.org,c@x.org",
+	{ "one of two refused, all along",
+	  "a@x.org,b@x.org",
+	  { FULL TWO "C:DATA\n" OK OK "S:450 4.2.0 later\n" GO "D\n" QUEUED },
+	  "250 2.0.0,450 4.2.0" },
+	{ "4xx ends it for all",
+	  "a@x.org,b@x.org,c@x.org",
+	  { FULL THREE OK OK "S:450 4.2.0 later\n"
+			     "S:550 5.1.1 no\nC:RSET\n" OK },
+	  "450 4.2.0,450 4.2.0,450 4.2.0",
+	  .is_smtp_caller = TRUE },
+	{ "4xx ends it for all, one by one",
+	  "a@x.org,b@x.org,c@x.org",
 	  { BARE "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:RCPT\nS:450 later\nC:RSET\nS:250 ok\n" },
-	  "450 -,450 -,450 -", .is_smtp_caller = TRUE },
-	{ "all refused", "a@x.org,b@x.org",
-	  { FULL TWO OK "S:550 5.1.1 a\nS:550 5.1.2 b\nC:RSET\n" OK }, "550 5.1.1,550 5.1.2",
+	  "450 -,450 -,450 -",
 	  .is_smtp_caller = TRUE },
-	{ "refused, then DATA refused", "a@x.org",
-	  { FULL ONE OK "S:550 5.1.1 no\nS:554 5.5.1 no recipients\nC:RSET\n" OK }, "550 5.1.1", "no" },
-	{ "refused, yet 354", "a@x.org",
-	  { FULL ONE OK "S:550 5.1.1 no\n" GO "C:.\r\nS:554 5.5.1 no\nC:RSET\n" OK }, "550 5.1.1",
+	{ "all refused",
+	  "a@x.org,b@x.org",
+	  { FULL TWO OK "S:550 5.1.1 a\nS:550 5.1.2 b\nC:RSET\n" OK },
+	  "550 5.1.1,550 5.1.2",
+	  .is_smtp_caller = TRUE },
+	{ "refused, then DATA refused",
+	  "a@x.org",
+	  { FULL ONE OK "S:550 5.1.1 no\nS:554 5.5.1 no recipients\nC:RSET\n" OK },
+	  "550 5.1.1",
+	  "no" },
+	{ "refused, yet 354",
+	  "a@x.org",
+	  { FULL ONE OK "S:550 5.1.1 no\n" GO "C:.\r\nS:554 5.5.1 no\nC:RSET\n" OK },
+	  "550 5.1.1",
 	  .may_have_dot = TRUE },
-	{ "later, yet 354", "a@x.org",
-	  { FULL ONE OK "S:450 4.2.0 no\n" GO "C:.\r\nS:250 2.0.0 what\nC:RSET\n" OK }, "450 4.2.0",
-	  .is_smtp_caller = TRUE, .may_have_dot = TRUE },
-	{ "refused, yet 354, LMTP", "a@x.org",
-	  { LFULL ONE OK "S:550 5.1.1 no\n" GO "end" }, "550 5.1.1", .is_lmtp = TRUE },
-	{ "too many", "a@x.org,b@x.org,c@x.org",
-	  { FULL THREE OK OK "S:452 4.5.3 many\nS:452 4.5.3 many\nC:DATA\n" GO "D\n" OK
-		 "C:MAIL\nC:RCPT TO:<b@x.org>\nC:RCPT TO:<c@x.org>\n" OK OK "S:552 many\nC:DATA\n" GO "D\n"
-		 OK "C:MAIL\nC:RCPT TO:<c@x.org>\nC:DATA\n" OK OK GO "D\nS:250 2.0.0 third\n" },
-	  "250 2.0.0,250 2.0.0,250 2.0.0", .is_smtp_caller = TRUE },
-	{ "too many, none accepted", "a@x.org,b@x.org",
-	  { FULL TWO OK "S:452 4.5.3 many\nS:452 4.5.3 many\nC:RSET\n" OK }, "452 4.5.3,452 4.5.3",
+	{ "later, yet 354",
+	  "a@x.org",
+	  { FULL ONE OK "S:450 4.2.0 no\n" GO "C:.\r\nS:250 2.0.0 what\nC:RSET\n" OK },
+	  "450 4.2.0",
+	  .is_smtp_caller = TRUE,
+	  .may_have_dot = TRUE },
+	{ "refused, yet 354, LMTP",
+	  "a@x.org",
+	  { LFULL ONE OK "S:550 5.1.1 no\n" GO "end" },
+	  "550 5.1.1",
+	  .is_lmtp = TRUE },
+	{ "too many",
+	  "a@x.org,b@x.org,c@x.org",
+	  { FULL THREE OK OK
+	    "S:452 4.5.3 many\nS:452 4.5.3 many\nC:DATA\n" GO "D\n" OK
+	    "C:MAIL\nC:RCPT TO:<b@x.org>\nC:RCPT TO:<c@x.org>\n" OK OK "S:552 many\nC:DATA\n" GO
+	    "D\n" OK "C:MAIL\nC:RCPT TO:<c@x.org>\nC:DATA\n" OK OK GO "D\nS:250 2.0.0 third\n" },
+	  "250 2.0.0,250 2.0.0,250 2.0.0",
 	  .is_smtp_caller = TRUE },
-	{ "too many, then the mail later", "a@x.org,b@x.org",
+	{ "too many, none accepted",
+	  "a@x.org,b@x.org",
+	  { FULL TWO OK "S:452 4.5.3 many\nS:452 4.5.3 many\nC:RSET\n" OK },
+	  "452 4.5.3,452 4.5.3",
+	  .is_smtp_caller = TRUE },
+	{ "too many, then the mail later",
+	  "a@x.org,b@x.org",
 	  { FULL TWO OK OK "S:452 4.5.3 many\nC:DATA\n" GO "D\nS:451 4.3.0 later\n" },
-	  "451 4.3.0,451 4.3.0", .is_smtp_caller = TRUE, .may_have_dot = TRUE },
-	{ "full is not too many", "a@x.org,b@x.org",
-	  { FULL TWO "C:DATA\n" OK OK "S:452 4.2.2 full\n" GO "D\n" OK }, "250 2.0.0,452 4.2.2" },
+	  "451 4.3.0,451 4.3.0",
+	  .is_smtp_caller = TRUE,
+	  .may_have_dot = TRUE },
+	{ "full is not too many",
+	  "a@x.org,b@x.org",
+	  { FULL TWO "C:DATA\n" OK OK "S:452 4.2.2 full\n" GO "D\n" OK },
+	  "250 2.0.0,452 4.2.2" },
 
 	/* LMTP */
-	{ "LMTP", "a@x.org,b@x.org,c@x.org",
+	{ "LMTP",
+	  "a@x.org,b@x.org,c@x.org",
 	  { LFULL THREE "C:DATA\n" OK OK "S:550 5.1.1 no\n" OK GO
-		  "D\nS:250 2.0.0 a queued as A1\nS:452 4.2.2 c\n" },
-	  "250 2.0.0,550 5.1.1,452 4.2.2", .is_lmtp = TRUE },
-	{ "LMTP, LHLO unknown", "a@x.org", { "S:220 mx\nC:LHLO\nS:500 what\nend" }, "451 4.4.1", "LHLO",
+			"D\nS:250 2.0.0 a queued as A1\nS:452 4.2.2 c\n" },
+	  "250 2.0.0,550 5.1.1,452 4.2.2",
 	  .is_lmtp = TRUE },
-	{ "LMTP, second answer missing", "a@x.org,b@x.org",
-	  { LFULL TWO "C:DATA\n" OK OK OK GO "D\n" OK "drop" }, "250 2.0.0,451 4.4.2", .is_lmtp = TRUE,
+	{ "LMTP, LHLO unknown",
+	  "a@x.org",
+	  { "S:220 mx\nC:LHLO\nS:500 what\nend" },
+	  "451 4.4.1",
+	  "LHLO",
+	  .is_lmtp = TRUE },
+	{ "LMTP, second answer missing",
+	  "a@x.org,b@x.org",
+	  { LFULL TWO "C:DATA\n" OK OK OK GO "D\n" OK "drop" },
+	  "250 2.0.0,451 4.4.2",
+	  .is_lmtp = TRUE,
 	  .is_in_doubt = TRUE },
 
 	/* greeting */
@@ -166,24 +267,45 @@ static const Case cases[] = {
 	/* EHLO */
 	{ "EHLO 4xx", "a@x.org", { "S:220 mx\nC:EHLO\nS:451 4.3.0 no\nend" }, "451 4.4.1", "EHLO" },
 	{ "EHLO 421", "a@x.org", { "S:220 mx\nC:EHLO\nS:421 4.3.0 no\nend" }, "451 4.4.1", "EHLO" },
-	{ "EHLO and HELO 5xx", "a@x.org",
-	  { "S:220 mx\nC:EHLO\nS:550 5.0.0 no\nC:HELO\nS:550 5.0.0 never\nend" }, "451 4.4.1",
+	{ "EHLO and HELO 5xx",
+	  "a@x.org",
+	  { "S:220 mx\nC:EHLO\nS:550 5.0.0 no\nC:HELO\nS:550 5.0.0 never\nend" },
+	  "451 4.4.1",
 	  "HELO: 550 5.0.0 never" },
 	{ "EHLO dropped", "a@x.org", { "S:220 mx\nC:EHLO\ndrop" }, "451 4.4.2", "EHLO" },
-	{ "EHLO stalled", "a@x.org", { "S:220 mx\nC:EHLO\nS:250-mx\nstall" }, "451 4.4.2", "EHLO",
+	{ "EHLO stalled",
+	  "a@x.org",
+	  { "S:220 mx\nC:EHLO\nS:250-mx\nstall" },
+	  "451 4.4.2",
+	  "EHLO",
 	  .is_short = TRUE },
-	{ "EHLO garbage", "a@x.org", { "S:220 mx\nC:EHLO\nS:250-mx\nS:251 x\nend" }, "451 4.4.2", "EHLO" },
+	{ "EHLO garbage",
+	  "a@x.org",
+	  { "S:220 mx\nC:EHLO\nS:250-mx\nS:251 x\nend" },
+	  "451 4.4.2",
+	  "EHLO" },
 
 	/* MAIL */
-	{ "MAIL 4xx", "a@x.org",
-	  { FULL ONE "S:451 4.3.0 later\nS:503 5.5.1 x\nS:503 5.5.1 x\nC:RSET\n" OK }, "451 4.3.0", "later" },
-	{ "MAIL 4xx, one by one", "a@x.org", { BARE "C:MAIL\nS:451 later\nC:RSET\nS:250 ok\n" }, "451 -" },
-	{ "MAIL 4xx, yet 354", "a@x.org",
-	  { FULL ONE "S:451 4.3.0 later\nS:503 x\n" GO "C:.\r\nS:503 x\nC:RSET\n" OK }, "451 4.3.0",
+	{ "MAIL 4xx",
+	  "a@x.org",
+	  { FULL ONE "S:451 4.3.0 later\nS:503 5.5.1 x\nS:503 5.5.1 x\nC:RSET\n" OK },
+	  "451 4.3.0",
+	  "later" },
+	{ "MAIL 4xx, one by one",
+	  "a@x.org",
+	  { BARE "C:MAIL\nS:451 later\nC:RSET\nS:250 ok\n" },
+	  "451 -" },
+	{ "MAIL 4xx, yet 354",
+	  "a@x.org",
+	  { FULL ONE "S:451 4.3.0 later\nS:503 x\n" GO "C:.\r\nS:503 x\nC:RSET\n" OK },
+	  "451 4.3.0",
 	  .may_have_dot = TRUE },
-	{ "MAIL 5xx", "a@x.org,b@x.org",
+	{ "MAIL 5xx",
+	  "a@x.org,b@x.org",
 	  { FULL TWO "S:552 5.3.4 size\nS:503 5.5.1 x\nS:503 5.5.1 x\nC:RSET\n" OK },
-	  "552 5.3.4,552 5.3.4", "size", .is_smtp_caller = TRUE },
+	  "552 5.3.4,552 5.3.4",
+	  "size",
+	  .is_smtp_caller = TRUE },
 	{ "MAIL 5xx, then dropped", "a@x.org", { FULL ONE "S:550 5.7.1 no\ndrop" }, "550 5.7.1" },
 	{ "MAIL 421", "a@x.org", { FULL ONE "S:421 4.3.2 bye\nend" }, "421 4.3.2" },
 	{ "MAIL 354", "a@x.org", { FULL ONE "S:354 what\nend" }, "451 4.4.2", "unexpected" },
@@ -192,57 +314,126 @@ static const Case cases[] = {
 	{ "MAIL garbage", "a@x.org", { FULL ONE "S:2x0 ok\nend" }, "451 4.4.2", "not SMTP" },
 
 	/* RCPT */
-	{ "RCPT 421", "a@x.org,b@x.org", { FULL TWO OK "S:421 4.3.2 bye\nend" }, "421 4.3.2,421 4.3.2",
+	{ "RCPT 421",
+	  "a@x.org,b@x.org",
+	  { FULL TWO OK "S:421 4.3.2 bye\nend" },
+	  "421 4.3.2,421 4.3.2",
 	  .is_smtp_caller = TRUE },
-	{ "RCPT 421 after a refusal", "a@x.org,b@x.org",
-	  { FULL TWO "C:DATA\n" OK "S:550 5.1.1 no\nS:421 4.3.2 bye\nend" }, "550 5.1.1,421 4.3.2" },
+	{ "RCPT 421 after a refusal",
+	  "a@x.org,b@x.org",
+	  { FULL TWO "C:DATA\n" OK "S:550 5.1.1 no\nS:421 4.3.2 bye\nend" },
+	  "550 5.1.1,421 4.3.2" },
 	{ "RCPT 354", "a@x.org", { FULL ONE OK "S:354 what\nend" }, "451 4.4.2", "unexpected" },
 	{ "RCPT dropped", "a@x.org", { FULL ONE OK "drop" }, "451 4.4.2", "RCPT" },
-	{ "RCPT dropped after acceptance", "a@x.org,b@x.org", { FULL TWO "C:DATA\n" OK OK "drop" },
-	  "451 4.4.2,451 4.4.2", "RCPT" },
-	{ "RCPT stalled", "a@x.org", { FULL ONE OK "stall" }, "451 4.4.2", "RCPT", .is_short = TRUE },
+	{ "RCPT dropped after acceptance",
+	  "a@x.org,b@x.org",
+	  { FULL TWO "C:DATA\n" OK OK "drop" },
+	  "451 4.4.2,451 4.4.2",
+	  "RCPT" },
+	{ "RCPT stalled",
+	  "a@x.org",
+	  { FULL ONE OK "stall" },
+	  "451 4.4.2",
+	  "RCPT",
+	  .is_short = TRUE },
 	{ "RCPT garbage", "a@x.org", { FULL ONE OK "S:\nend" }, "451 4.4.2", "not SMTP" },
 
 	/* DATA */
 	{ "DATA 4xx", "a@x.org", { FULL ONE OK OK "S:451 4.3.0 later\nC:RSET\n" OK }, "451 4.3.0" },
 	{ "DATA 5xx", "a@x.org", { FULL ONE OK OK "S:554 5.7.1 no\nC:RSET\n" OK }, "554 5.7.1" },
 	{ "DATA 421", "a@x.org", { FULL ONE OK OK "S:421 4.3.0 bye\nend" }, "421 4.3.0" },
-	{ "DATA 250", "a@x.org", { FULL ONE OK OK "S:250 2.0.0 what\nend" }, "451 4.4.2", "unexpected" },
+	{ "DATA 250",
+	  "a@x.org",
+	  { FULL ONE OK OK "S:250 2.0.0 what\nend" },
+	  "451 4.4.2",
+	  "unexpected" },
 	{ "DATA dropped", "a@x.org", { FULL ONE OK OK "drop" }, "451 4.4.2", "DATA" },
-	{ "DATA stalled", "a@x.org", { FULL ONE OK OK "stall" }, "451 4.4.2", "DATA", .is_short = TRUE },
-	{ "DATA stalled, one by one", "a@x.org", { BARE "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nstall" },
-	  "451 4.4.2", "DATA", .is_short = TRUE },
+	{ "DATA stalled",
+	  "a@x.org",
+	  { FULL ONE OK OK "stall" },
+	  "451 4.4.2",
+	  "DATA",
+	  .is_short = TRUE },
+	{ "DATA stalled, one by one",
+	  "a@x.org",
+	  { BARE "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nstall" },
+	  "451 4.4.2",
+	  "DATA",
+	  .is_short = TRUE },
 	{ "DATA garbage", "a@x.org", { FULL ONE OK OK "S:hello\nend" }, "451 4.4.2", "not SMTP" },
 
 	/* the mail */
 	{ "big", "a@x.org", { FULL ONE OK OK GO "D\n" OK }, "250 2.0.0", .is_big = TRUE },
-	{ "mail dropped", "a@x.org", { FULL ONE OK OK GO "B\ndrop" }, "451 4.4.2", "sending the mail",
+	{ "mail dropped",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "B\ndrop" },
+	  "451 4.4.2",
+	  "sending the mail",
 	  .is_big = TRUE },
 
 	/* final dot */
-	{ "dot 4xx", "a@x.org", { FULL ONE OK OK GO "D\nS:451 4.7.1 later\n" }, "451 4.7.1",
+	{ "dot 4xx",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nS:451 4.7.1 later\n" },
+	  "451 4.7.1",
 	  .may_have_dot = TRUE },
-	{ "dot 5xx", "a@x.org", { FULL ONE OK OK GO "D\nS:554 5.7.1 spam\n" }, "554 5.7.1", "spam",
+	{ "dot 5xx",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nS:554 5.7.1 spam\n" },
+	  "554 5.7.1",
+	  "spam",
 	  .may_have_dot = TRUE },
-	{ "dot 421", "a@x.org", { FULL ONE OK OK GO "D\nS:421 4.3.0 bye\nend" }, "421 4.3.0",
+	{ "dot 421",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nS:421 4.3.0 bye\nend" },
+	  "421 4.3.0",
 	  .may_have_dot = TRUE },
-	{ "dot 354", "a@x.org", { FULL ONE OK OK GO "D\nS:354 more\nend" }, "451 4.4.2",
-	  "may have been delivered", .may_have_dot = TRUE, .is_in_doubt = TRUE },
-	{ "dot dropped", "a@x.org", { FULL ONE OK OK GO "D\ndrop" }, "451 4.4.2",
-	  "may have been delivered", .may_have_dot = TRUE, .is_in_doubt = TRUE },
-	{ "dot stalled", "a@x.org", { FULL ONE OK OK GO "D\nstall" }, "451 4.4.2",
-	  "may have been delivered", .is_short = TRUE, .may_have_dot = TRUE, .is_in_doubt = TRUE },
-	{ "dot garbage", "a@x.org", { FULL ONE OK OK GO "D\nS:yes\nend" }, "451 4.4.2",
-	  "may have been delivered", .may_have_dot = TRUE, .is_in_doubt = TRUE },
+	{ "dot 354",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nS:354 more\nend" },
+	  "451 4.4.2",
+	  "may have been delivered",
+	  .may_have_dot = TRUE,
+	  .is_in_doubt = TRUE },
+	{ "dot dropped",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\ndrop" },
+	  "451 4.4.2",
+	  "may have been delivered",
+	  .may_have_dot = TRUE,
+	  .is_in_doubt = TRUE },
+	{ "dot stalled",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nstall" },
+	  "451 4.4.2",
+	  "may have been delivered",
+	  .is_short = TRUE,
+	  .may_have_dot = TRUE,
+	  .is_in_doubt = TRUE },
+	{ "dot garbage",
+	  "a@x.org",
+	  { FULL ONE OK OK GO "D\nS:yes\nend" },
+	  "451 4.4.2",
+	  "may have been delivered",
+	  .may_have_dot = TRUE,
+	  .is_in_doubt = TRUE },
 };
 
 static AmSmtpPool *
 make_pool(guint ms)
 {
 	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS, .command_ms = ms, .data_init_ms = ms, .data_block_ms = ms,
-		.data_final_ms = ms, .quit_ms = LONG_MS, .keep_idle_ms = 60000, .keep_age_ms = 60000,
-		.probe_ms = 60000, .keep_max = 2, .hostname = "me.example",
+		.connect_ms = LONG_MS,
+		.command_ms = ms,
+		.data_init_ms = ms,
+		.data_block_ms = ms,
+		.data_final_ms = ms,
+		.quit_ms = LONG_MS,
+		.keep_idle_ms = 60000,
+		.keep_age_ms = 60000,
+		.probe_ms = 60000,
+		.keep_max = 2,
+		.hostname = "me.example",
 	};
 	return am_smtp_pool_new(&config);
 }
@@ -288,8 +479,9 @@ job_init(Job *job, const char *recipients, const char *mail)
 	job->transaction.deliveries =
 		g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free);
 	for (char **address = addresses; *address != NULL; address++)
-		g_ptr_array_add(job->transaction.deliveries,
-				am_delivery_new(am_envelope_add_recipient(job->envelope, *address)));
+		g_ptr_array_add(
+			job->transaction.deliveries,
+			am_delivery_new(am_envelope_add_recipient(job->envelope, *address)));
 	job->transaction.size = strlen(job->mail);
 	job->transaction.fd = peer_make_mail(job->mail, strlen(job->mail));
 	job->transaction.deadline_us = g_get_monotonic_time() + (gint64)LONG_MS * 3000;
@@ -323,7 +515,9 @@ case_fill(const Case *item, Job *job)
 {
 	AmEnvelope *envelope = job->envelope;
 	job_init(job, item->recipients,
-		 item->is_big ? NULL : item->mail != NULL ? item->mail : MAIL);
+		 item->is_big	      ? NULL
+		 : item->mail != NULL ? item->mail
+				      : MAIL);
 	envelope = job->envelope;
 	envelope->body = item->body;
 	envelope->smtputf8 = item->smtputf8;
@@ -515,7 +709,8 @@ static const FailoverCase failover_cases[] = {
 	{ "MAIL 4xx", FULL ONE "S:451 no\nS:503 x\nS:503 x\nC:RSET\n" OK, TRUE, "250 2.0.0" },
 	{ "MAIL 421", FULL ONE "S:421 no\nend", TRUE, "250 2.0.0" },
 	{ "MAIL dropped", FULL ONE "drop", TRUE, "250 2.0.0" },
-	{ "MAIL 5xx", FULL ONE "S:550 5.7.1 no\nS:503 x\nS:503 x\nC:RSET\n" OK, FALSE, "550 5.7.1" },
+	{ "MAIL 5xx", FULL ONE "S:550 5.7.1 no\nS:503 x\nS:503 x\nC:RSET\n" OK, FALSE,
+	  "550 5.7.1" },
 	{ "RCPT 4xx", FULL ONE OK "S:450 4.2.0 no\nS:503 x\nC:RSET\n" OK, FALSE, "450 4.2.0" },
 	{ "RCPT dropped", FULL ONE OK "drop", FALSE, "451 4.4.2" },
 	{ "DATA dropped", FULL ONE OK OK "drop", FALSE, "451 4.4.2" },
@@ -579,18 +774,65 @@ typedef struct {
 static const KeepCase keep_cases[] = {
 	{ "kept", { FULL MAIL1 MAIL1 "C:QUIT\r\nS:221 bye\nend" }, 60000, 60000, 60000, 2, 0, 1 },
 	{ "probed", { FULL MAIL1 "C:NOOP\r\n" OK MAIL1 }, 0, 60000, 60000, 2, 0, 1 },
-	{ "probe fails", { FULL MAIL1 "C:NOOP\r\nS:421 bye\nend", FULL MAIL1 }, 0, 60000, 60000, 2, 0, 2 },
-	{ "probe dropped", { FULL MAIL1 "C:NOOP\r\ndrop", FULL MAIL1 }, 0, 60000, 60000, 2, 0, 2 },
-	{ "idle too long", { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 }, 60000, 20, 60000, 2, 40,
+	{ "probe fails",
+	  { FULL MAIL1 "C:NOOP\r\nS:421 bye\nend", FULL MAIL1 },
+	  0,
+	  60000,
+	  60000,
+	  2,
+	  0,
 	  2 },
-	{ "too old", { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 }, 60000, 60000, 20, 2, 40, 2 },
-	{ "not kept", { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 }, 60000, 0, 60000, 2, 0, 2 },
-	{ "none kept", { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 }, 60000, 60000, 60000, 0, 0,
+	{ "probe dropped", { FULL MAIL1 "C:NOOP\r\ndrop", FULL MAIL1 }, 0, 60000, 60000, 2, 0, 2 },
+	{ "idle too long",
+	  { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 },
+	  60000,
+	  20,
+	  60000,
+	  2,
+	  40,
+	  2 },
+	{ "too old",
+	  { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 },
+	  60000,
+	  60000,
+	  20,
+	  2,
+	  40,
+	  2 },
+	{ "not kept",
+	  { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 },
+	  60000,
+	  0,
+	  60000,
+	  2,
+	  0,
+	  2 },
+	{ "none kept",
+	  { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend", FULL MAIL1 },
+	  60000,
+	  60000,
+	  60000,
+	  0,
+	  0,
 	  2 },
 	{ "closed meanwhile", { FULL MAIL1 "drop", FULL MAIL1 }, 60000, 60000, 60000, 2, 40, 2 },
-	{ "421 meanwhile", { FULL MAIL1 "S:421 idle\ndrop", FULL MAIL1 }, 60000, 60000, 60000, 2, 40, 2 },
+	{ "421 meanwhile",
+	  { FULL MAIL1 "S:421 idle\ndrop", FULL MAIL1 },
+	  60000,
+	  60000,
+	  60000,
+	  2,
+	  40,
+	  2 },
 	{ "closed at MAIL", { FULL MAIL1 ONE "drop", FULL MAIL1 }, 60000, 60000, 60000, 2, 0, 2 },
-	{ "421 at MAIL", { FULL MAIL1 ONE "S:421 idle\nend", FULL MAIL1 }, 60000, 60000, 60000, 2, 0, 2 },
+	{ "421 at MAIL",
+	  { FULL MAIL1 ONE "S:421 idle\nend", FULL MAIL1 },
+	  60000,
+	  60000,
+	  60000,
+	  2,
+	  0,
+	  2 },
 };
 
 static void
@@ -601,10 +843,17 @@ test_keep(gconstpointer data)
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS, .command_ms = LONG_MS, .data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS, .data_final_ms = LONG_MS, .quit_ms = LONG_MS,
-		.keep_idle_ms = item->keep_idle_ms, .keep_age_ms = item->keep_age_ms,
-		.probe_ms = item->probe_ms, .keep_max = item->keep_max, .hostname = "me.example",
+		.connect_ms = LONG_MS,
+		.command_ms = LONG_MS,
+		.data_init_ms = LONG_MS,
+		.data_block_ms = LONG_MS,
+		.data_final_ms = LONG_MS,
+		.quit_ms = LONG_MS,
+		.keep_idle_ms = item->keep_idle_ms,
+		.keep_age_ms = item->keep_age_ms,
+		.probe_ms = item->probe_ms,
+		.keep_max = item->keep_max,
+		.hostname = "me.example",
 	};
 	AmSmtpPool *pool = am_smtp_pool_new(&config);
 	for (guint i = 0; i < 2; i++) {
@@ -630,9 +879,16 @@ test_expire(void)
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS, .command_ms = LONG_MS, .data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS, .data_final_ms = LONG_MS, .quit_ms = LONG_MS,
-		.keep_idle_ms = 300, .keep_age_ms = 60000, .probe_ms = 60000, .keep_max = 2,
+		.connect_ms = LONG_MS,
+		.command_ms = LONG_MS,
+		.data_init_ms = LONG_MS,
+		.data_block_ms = LONG_MS,
+		.data_final_ms = LONG_MS,
+		.quit_ms = LONG_MS,
+		.keep_idle_ms = 300,
+		.keep_age_ms = 60000,
+		.probe_ms = 60000,
+		.keep_max = 2,
 		.hostname = "me.example",
 	};
 	AmSmtpPool *pool = am_smtp_pool_new(&config);
@@ -760,9 +1016,8 @@ test_extensions(void)
 	g_assert_cmpuint(am_smtp_parse_extensions("mx\nPIPELINING"), ==, AM_SMTP_PIPELINING);
 	g_assert_cmpuint(am_smtp_parse_extensions("mx\nsize 1\nSIZE=1\nXSIZE\nDSNX\nDSN"), ==,
 			 AM_SMTP_SIZE | AM_SMTP_DSN);
-	g_assert_cmpuint(am_smtp_parse_extensions(
-				 "mx\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n"), ==,
-			 AM_SMTP_8BITMIME | AM_SMTP_SMTPUTF8 | AM_SMTP_ENHANCED);
+	g_assert_cmpuint(am_smtp_parse_extensions("mx\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n"),
+			 ==, AM_SMTP_8BITMIME | AM_SMTP_SMTPUTF8 | AM_SMTP_ENHANCED);
 }
 
 static gboolean
@@ -775,7 +1030,7 @@ collect(gconstpointer data, gsize len, gpointer user_data, GError **error)
 
 typedef struct {
 	const char *input;
-	gsize len; /* 0: strlen */
+	gsize len;	    /* 0: strlen */
 	const char *output; /* without the final dot line */
 } DotCase;
 
