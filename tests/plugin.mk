@@ -42,3 +42,12 @@ TESTS += tests/test-plugin-clamav
 tests_test_plugin_clamav_SOURCES = tests/test-plugin-clamav.c tests/mock-host.c tests/mock-host.h
 tests_test_plugin_clamav_LDADD = $(TEST_LIBS)
 endif
+
+if PLUGIN_ARCHIVE
+check_PROGRAMS += tests/test-plugin-archive
+TESTS += tests/test-plugin-archive
+tests_test_plugin_archive_SOURCES = tests/test-plugin-archive.c tests/archive-samples.c \
+	tests/archive-samples.h tests/mock-host.c tests/mock-host.h
+tests_test_plugin_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_test_plugin_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
+endif
