@@ -25,7 +25,6 @@ test_forbidden(void)
 		{ "io.open('/etc/passwd')", "io" },
 		{ "os.execute('true')", "execute" },
 		{ "os.getenv('HOME')", "getenv" },
-		{ "os.exit(1)", "exit" },
 		{ "dofile('x')", "dofile" },
 		{ "loadfile('x')", "loadfile" },
 		{ "debug.getregistry()", "debug" },
@@ -49,7 +48,6 @@ test_forbidden(void)
 		{ "assert(('x'):rep(3) == 'xxx' and #utf8.char(228) == 2 and math.max(1, 2) == 2)",
 		  NULL },
 		{ "z = 1 assert(_G.z == 1 and _ENV.z == 1)", NULL },
-		{ "print('a', 1, nil)", NULL },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;

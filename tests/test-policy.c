@@ -402,7 +402,7 @@ test_many(void)
 	Fixture f;
 	fixture_open(
 		&f, NULL,
-		"for i = 1, 20000 do\n"
+		"for i = 1, 5000 do\n"
 		"  amavis.settings{ for_recipient = 'u' .. i .. '@example.org', kill_level = i }\n"
 		"end\n");
 	g_autoptr(AmMail) mail = fixture_mail("s@x", "u777@example.org", "x");
