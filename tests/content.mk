@@ -1,4 +1,5 @@
-AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect
+AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
+	tests/test-zygote
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -16,3 +17,5 @@ tests_plugins_box_am_box_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
 tests_plugins_box_am_box_la_LIBADD = $(GLIB_LIBS)
 tests_test_inspect_SOURCES = tests/test-inspect.c
 tests_test_inspect_LDADD = $(TEST_LIBS)
+tests_test_zygote_SOURCES = tests/test-zygote.c
+tests_test_zygote_LDADD = $(TEST_LIBS)

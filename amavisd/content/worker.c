@@ -32,6 +32,7 @@
 #include "mail/fd.h"
 
 #define REQUEST_TIME_S 10          /* a session that connected has sent its request by then */
+#define LAST_MOMENT_US (2 * G_USEC_PER_SEC) /* of a mail's time are kept for the report */
 #define TRIM_BYTES (1u << 20)      /* after a mail of this size memory is given back */
 #define EXTRA_DESCRIPTORS 8192     /* contents above 64 KiB have one each */
 
@@ -173,6 +174,16 @@ worker_accept(const AmWorkerSetup *setup)
 	return fd;
 }
 
+/* A little before the session would kill us: a report that says what there was no time for is
+ * better than none. */
+static gint64
+worker_deadline(const AmWorkerSetup *setup, const AmInspectRequest *request)
+{
+	gint64 time_us = (gint64)setup->time_s * G_USEC_PER_SEC;
+	gint64 own = g_get_monotonic_time() + time_us - MIN(time_us / 10, LAST_MOMENT_US);
+	return request->deadline_us > 0 ? MIN(request->deadline_us, own) : own;
+}
+
 /* A session that went away is no concern of ours; it has its own log. */
 static void
 worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
@@ -192,6 +203,7 @@ worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
 		am_inspect_request_clear(&request);
 		return;
 	}
+	request.deadline_us = worker_deadline(setup, &request);
 	g_autoptr(AmReport) report = am_inspector_run(inspector, &request, mail_fd);
 	g_autoptr(GBytes) bytes = am_report_serialize(report);
 	if (!am_exchange_send_report(socket, bytes, &error))
@@ -235,5 +247,5 @@ am_worker_run(const AmWorkerSetup *setup, pid_t zygote_pid)
 		worker_serve(setup, inspector, socket);
 	}
 	am_inspector_free(inspector);
-	return worker_is_ending || setup->mails > 0 ? 0 : 1;
+	return 0;
 }

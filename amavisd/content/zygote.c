@@ -456,6 +456,7 @@ zygote_serve(Zygote *zygote)
 		if (zygote->is_ending)
 			zygote_end_workers(zygote);
 	}
+	zygote_read_channel(zygote); /* the last worker's last words */
 }
 
 static void
