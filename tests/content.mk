@@ -19,3 +19,7 @@ tests_test_inspect_SOURCES = tests/test-inspect.c
 tests_test_inspect_LDADD = $(TEST_LIBS)
 tests_test_zygote_SOURCES = tests/test-zygote.c
 tests_test_zygote_LDADD = $(TEST_LIBS)
+# costs; not run by `make check`
+noinst_PROGRAMS += tests/bench/inspect-bench
+tests_bench_inspect_bench_SOURCES = tests/bench/inspect-bench.c
+tests_bench_inspect_bench_LDADD = $(TEST_LIBS)

@@ -43,13 +43,16 @@ static const struct {
 	{ "no body", BYTES(GOOD), NULL, NULL, 0 },
 	{ "folded", BYTES(GOOD "Subject: a\r\n\tb\r\n c\r\n\r\n"), NULL, NULL, 0 },
 	{ "blank before colon", BYTES(GOOD "Subject : a\r\n\r\n"), NULL, NULL, 0 },
-	{ "utf8 value", BYTES(GOOD "Subject: Gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\r\n\r\n"), NULL, NULL, 0 },
+	{ "utf8 value",
+	  BYTES(GOOD "Subject: Gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\r\n\r\n"), NULL,
+	  NULL, 0 },
 	{ "no colon", BYTES(GOOD "nonsense\r\n\r\n"), "syntax", "", GOOD_LEN },
 	{ "no name", BYTES(GOOD ": x\r\n\r\n"), "syntax", "", GOOD_LEN },
 	{ "blank in name", BYTES(GOOD "a b: x\r\n\r\n"), "syntax", "", GOOD_LEN + 1 },
 	{ "8bit in name", BYTES(GOOD "a\xc3\xbc: x\r\n\r\n"), "syntax", "", GOOD_LEN + 1 },
 	{ "boundary", BYTES(GOOD "--x: y\r\n\r\n"), "syntax", "--x", GOOD_LEN },
-	{ "blank line of blanks", BYTES(GOOD "X: a\r\n  \r\n b\r\n\r\n"), "empty", "X", GOOD_LEN + 6 },
+	{ "blank line of blanks", BYTES(GOOD "X: a\r\n  \r\n b\r\n\r\n"), "empty", "X",
+	  GOOD_LEN + 6 },
 	{ "nul", BYTES(GOOD "X: a\0b\r\n\r\n"), "control", "X", GOOD_LEN + 4 },
 	{ "bare cr", BYTES(GOOD "X: a\rb\r\n\r\n"), "control", "X", GOOD_LEN + 4 },
 	{ "c0", BYTES(GOOD "X: a\x07\r\n\r\n"), "8bit", "X", GOOD_LEN + 4 },
@@ -59,7 +62,8 @@ static const struct {
 	{ "surrogate", BYTES(GOOD "X: \xed\xa0\x80\r\n\r\n"), "8bit", "X", GOOD_LEN + 4 },
 	{ "cut utf8", BYTES(GOOD "X: \xe2\x82\r\n\r\n"), "8bit", "X", GOOD_LEN + 5 },
 	{ "cut utf8 at the end", BYTES(GOOD "X: \xe2\x82"), "8bit", "X", GOOD_LEN + 4 },
-	{ "first hit of a field counts", BYTES(GOOD "X: \xfc\0\r\n\r\n"), "control", "X", GOOD_LEN + 4 },
+	{ "first hit of a field counts", BYTES(GOOD "X: \xfc\0\r\n\r\n"), "control", "X",
+	  GOOD_LEN + 4 },
 	{ "missing date", BYTES("From: a@b\r\n\r\n"), "missing", "Date", 0 },
 	{ "missing from", BYTES("Date: x\r\n\r\n"), "missing", "From", 0 },
 	{ "twice", BYTES(GOOD "To: a\r\nTO: b\r\nto: c\r\n\r\n"), "multiple", "To", GOOD_LEN + 7 },
@@ -93,8 +97,8 @@ test_long_lines(void)
 		const char *end;
 		gboolean is_long;
 	} lines[] = {
-		{ 998, "\r\n", FALSE }, { 998, "\n", FALSE },	 { 999, "\r\n", TRUE },
-		{ 999, "\n", TRUE },	{ 999, "", TRUE },	 { 200000, "\r\n", TRUE },
+		{ 998, "\r\n", FALSE }, { 998, "\n", FALSE }, { 999, "\r\n", TRUE },
+		{ 999, "\n", TRUE },	{ 999, "", TRUE },    { 200000, "\r\n", TRUE },
 		{ 998, "", FALSE },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -105,7 +109,8 @@ test_long_lines(void)
 		g_autoptr(AmReport) report = check(mail->str, mail->len);
 		g_assert_cmpuint(report->defects->len, ==, lines[i].is_long);
 		if (lines[i].is_long)
-			g_assert_cmpstr(((AmHeaderDefect *)report->defects->pdata[0])->kind, ==, "long");
+			g_assert_cmpstr(((AmHeaderDefect *)report->defects->pdata[0])->kind, ==,
+					"long");
 		g_assert_cmpuint(report->header_size, ==, mail->len);
 	}
 }
@@ -139,7 +144,9 @@ test_facts(void)
 			    "Message-ID:\r\n <1@example.org>\r\nList-Id: <l.example.org>\r\n"
 			    "X-Virus-Scanned: yes\r\n\r\n";
 	g_autoptr(AmReport) report = check(mail, sizeof mail - 1);
-	g_assert_cmpstr(report->subject, ==, "Gr\xc3\xbc\xc3\x9f" "e an alle");
+	g_assert_cmpstr(report->subject, ==,
+			"Gr\xc3\xbc\xc3\x9f"
+			"e an alle");
 	g_assert_cmpstr(report->from, ==, "j@example.org");
 	g_assert_cmpstr(report->message_id, ==, "1@example.org");
 	g_assert_cmpuint(report->n_received, ==, 2);
@@ -154,10 +161,10 @@ test_bulk(void)
 		const char *field;
 		gboolean is_bulk;
 	} fields[] = {
-		{ "Precedence: bulk", TRUE },		  { "Precedence: List ", TRUE },
-		{ "Precedence: first-class", FALSE },	  { "Auto-Submitted: no", FALSE },
-		{ "Auto-Submitted: no; x=y", FALSE },	  { "Auto-Submitted: auto-replied", TRUE },
-		{ "Auto-Submitted: none", TRUE },	  { "List-Unsubscribe: <x>", TRUE },
+		{ "Precedence: bulk", TRUE },		{ "Precedence: List ", TRUE },
+		{ "Precedence: first-class", FALSE },	{ "Auto-Submitted: no", FALSE },
+		{ "Auto-Submitted: no; x=y", FALSE },	{ "Auto-Submitted: auto-replied", TRUE },
+		{ "Auto-Submitted: none", TRUE },	{ "List-Unsubscribe: <x>", TRUE },
 		{ "Subject: Precedence: bulk", FALSE },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {

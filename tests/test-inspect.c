@@ -96,7 +96,8 @@ describe_findings(const AmReport *report)
 	GString *out = g_string_new(NULL);
 	for (guint i = 0; i < report->findings->len; i++) {
 		const AmFinding *finding = report->findings->pdata[i];
-		g_string_append_printf(out, "%s:%s:%d ", finding->kind, finding->name, finding->part);
+		g_string_append_printf(out, "%s:%s:%d ", finding->kind, finding->name,
+				       finding->part);
 	}
 	for (guint i = 0; i < report->defects->len; i++) {
 		const AmHeaderDefect *defect = report->defects->pdata[i];
@@ -120,62 +121,88 @@ static const struct {
 	{ "text", HEAD "\r\nHello\r\n", "1.1 text/plain text/plain 7 . \n", "" },
 	{ "type is kept lower case", HEAD "Content-Type: TEXT/HTML; charset=x\r\n\r\n<p>Hello",
 	  "1.1 text/html text/html 8 . \n", "" },
-	{ "multipart", HEAD MULTI("b") "preamble\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n"
-	  "\r\n<html>two\r\n\r\n--b--\r\nepilogue\r\n",
+	{ "multipart",
+	  HEAD MULTI("b") "preamble\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n"
+			  "\r\n<html>two\r\n\r\n--b--\r\nepilogue\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 3 . \n"
-	  "1.1.2 text/html text/html 11 . \n", "" },
-	{ "bare LF", "A: b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--\n",
+	  "1.1.2 text/html text/html 11 . \n",
+	  "" },
+	{ "bare LF",
+	  "A: b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 3 . \n"
-	  "1.1.2 text/plain text/plain 3 . \n", "" },
-	{ "base64", HEAD "Content-Transfer-Encoding: BASE64 \r\nContent-Type: application/pdf;\r\n"
-	  " name=\"a b.pdf\"\r\n\r\nJVBERi0x\r\nLjQKYWI=\r\n",
+	  "1.1.2 text/plain text/plain 3 . \n",
+	  "" },
+	{ "base64",
+	  HEAD "Content-Transfer-Encoding: BASE64 \r\nContent-Type: application/pdf;\r\n"
+	       " name=\"a b.pdf\"\r\n\r\nJVBERi0x\r\nLjQKYWI=\r\n",
 	  "1.1 application/pdf application/pdf 11 . a b.pdf\n", "" },
-	{ "quoted-printable", HEAD "Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc\r\n",
+	{ "quoted-printable",
+	  HEAD "Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc\r\n",
 	  "1.1 text/plain text/plain 6 . \n", "" },
 	{ "unknown encoding", HEAD "Content-Transfer-Encoding: base46\r\n\r\nabc",
 	  "1.1 text/plain text/plain 3 . \n", "mime " },
-	{ "nested", HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n--inner--\r\n"
-	  "--outer\r\n\r\ny\r\n--outer--\r\n",
+	{ "nested",
+	  HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n--inner--\r\n"
+							   "--outer\r\n\r\ny\r\n--outer--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 multipart/mixed - - +. \n"
-	  "1.1.1.1 text/plain text/plain 1 . \n1.1.2 text/plain text/plain 1 . \n", "" },
-	{ "inner not closed", HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n"
-	  "--outer--\r\n",
+	  "1.1.1.1 text/plain text/plain 1 . \n1.1.2 text/plain text/plain 1 . \n",
+	  "" },
+	{ "inner not closed",
+	  HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n"
+							   "--outer--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 multipart/mixed - - +. \n"
-	  "1.1.1.1 text/plain text/plain 1 . \n", "mime " },
-	{ "mail in a mail", HEAD MULTI("b") "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n"
-	  "inner\r\n--b--\r\n",
+	  "1.1.1.1 text/plain text/plain 1 . \n",
+	  "mime " },
+	{ "mail in a mail",
+	  HEAD MULTI("b") "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n"
+			  "inner\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 message/rfc822 message/rfc822 - +. \n"
-	  "1.1.1.1 text/plain text/plain 5 . \n", "" },
-	{ "encoded mail in a mail", HEAD "Content-Type: message/rfc822\r\n"
-	  "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA0KDQppbm5lcg==\r\n",
+	  "1.1.1.1 text/plain text/plain 5 . \n",
+	  "" },
+	{ "encoded mail in a mail",
+	  HEAD "Content-Type: message/rfc822\r\n"
+	       "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA0KDQppbm5lcg==\r\n",
 	  "1.1 message/rfc822 text/plain - +. \n1.1.1 text/plain text/plain 5 . \n", "" },
-	{ "digest", HEAD "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\ny\r\n"
+	{ "digest",
+	  HEAD
+	  "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\ny\r\n"
 	  "--b--\r\n",
 	  "1.1 multipart/digest - - +. \n1.1.1 message/rfc822 message/rfc822 - +. \n"
-	  "1.1.1.1 text/plain text/plain 1 . \n", "" },
-	{ "boundary is a line of its own", HEAD MULTI("b") "--b\r\n\r\nx--b\r\n--bb\r\n --b\r\n--b  \r\n\r\ny\r\n--b--\r\n",
+	  "1.1.1.1 text/plain text/plain 1 . \n",
+	  "" },
+	{ "boundary is a line of its own",
+	  HEAD MULTI("b") "--b\r\n\r\nx--b\r\n--bb\r\n --b\r\n--b  \r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 16 . \n"
-	  "1.1.2 text/plain text/plain 1 . \n", "" },
+	  "1.1.2 text/plain text/plain 1 . \n",
+	  "" },
 	{ "boundary inside a header", HEAD MULTI("b") "--b\r\nA: b\r\n--b\r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain - 0 . \n"
-	  "1.1.2 text/plain text/plain 1 . \n", "" },
+	  "1.1.2 text/plain text/plain 1 . \n",
+	  "" },
 	{ "dashes in the boundary", HEAD MULTI("\"--x--\"") "----x--\r\n\r\ny\r\n----x----\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 1 . \n", "" },
 	{ "no boundary parameter", HEAD "Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\nx",
 	  "1.1 multipart/mixed text/plain 8 UA. \n", "ambiguous:ambiguous:1 mime " },
-	{ "two boundaries", HEAD "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n"
-	  "x\r\n--a--\r\n",
-	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n", "ambiguous:ambiguous:1 " },
-	{ "two types", HEAD "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nx",
+	{ "two boundaries",
+	  HEAD "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n"
+	       "x\r\n--a--\r\n",
+	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n",
+	  "ambiguous:ambiguous:1 " },
+	{ "two types",
+	  HEAD "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nx",
 	  "1.1 text/plain text/plain 1 A. \n", "ambiguous:ambiguous:1 " },
-	{ "two encodings", HEAD "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
-	  "YWJj",
+	{ "two encodings",
+	  HEAD "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+	       "YWJj",
 	  "1.1 text/plain text/plain 3 A. \n", "ambiguous:ambiguous:1 " },
-	{ "text behind the end", HEAD MULTI("b") "--b\r\n\r\nx\r\n--b--\r\n--b\r\n\r\ny\r\n--b--\r\n",
+	{ "text behind the end",
+	  HEAD MULTI("b") "--b\r\n\r\nx\r\n--b--\r\n--b\r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n"
-	  "1.1.2 text/plain text/plain 1 . \n", "ambiguous:ambiguous:1 " },
-	{ "encrypted", HEAD "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n"
-	  "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b--\r\n",
+	  "1.1.2 text/plain text/plain 1 . \n",
+	  "ambiguous:ambiguous:1 " },
+	{ "encrypted",
+	  HEAD "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n"
+	       "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b--\r\n",
 	  "1.1 multipart/encrypted - - C+. \n1.1.1 application/pgp-encrypted text/plain 10 . \n",
 	  "encrypted:encrypted:1 " },
 	{ "S/MIME", HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nx",
@@ -195,8 +222,8 @@ test_mails(void)
 		g_assert_cmpstr(tree, ==, mails[i].tree);
 		g_assert_cmpstr(findings, ==, mails[i].findings);
 		const AmReportPart *root = report->parts->pdata[0];
-		g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256,
-									mails[i].mail, -1);
+		g_autofree char *digest =
+			g_compute_checksum_for_string(G_CHECKSUM_SHA256, mails[i].mail, -1);
 		g_assert_cmpstr(root->path, ==, "1");
 		g_assert_cmpstr(root->declared_type, ==, "message/rfc822");
 		g_assert_cmpuint(root->size, ==, strlen(mails[i].mail));
@@ -240,18 +267,24 @@ static const struct {
 } names[] = {
 	{ "Content-Type: text/plain", "" },
 	{ "Content-Type: text/plain; name=a.txt", "a.txt" },
-	{ "Content-Disposition: attachment; filename=a.txt\r\nContent-Type: x/y; name=b.txt", "a.txt|b.txt" },
+	{ "Content-Disposition: attachment; filename=a.txt\r\nContent-Type: x/y; name=b.txt",
+	  "a.txt|b.txt" },
 	{ "Content-Disposition: attachment; filename=\"a \\\"b\\\".txt\"", "a \"b\".txt" },
 	{ "Content-Disposition: attachment; filename=a b.txt ; x=y", "a b.txt" },
 	{ "Content-Disposition: attachment; filename=a.exe (comment)", "a.exe" },
 	{ "Content-Disposition: attachment; filename=\"=?iso-8859-1?q?=FCber.exe?=\"",
-	  "\xc3\xbc" "ber.exe|=?iso-8859-1?q?=FCber.exe?=" },
+	  "\xc3\xbc"
+	  "ber.exe|=?iso-8859-1?q?=FCber.exe?=" },
 	{ "Content-Disposition: attachment; filename*=utf-8'de'%c3%bcber.exe",
-	  "\xc3\xbc" "ber.exe|utf-8'de'%c3%bcber.exe" },
+	  "\xc3\xbc"
+	  "ber.exe|utf-8'de'%c3%bcber.exe" },
 	{ "Content-Disposition: attachment; filename*=iso-8859-1''%fcber.exe",
-	  "\xc3\xbc" "ber.exe|iso-8859-1''%fcber.exe" },
+	  "\xc3\xbc"
+	  "ber.exe|iso-8859-1''%fcber.exe" },
 	{ "Content-Disposition: attachment;\r\n filename*0*=utf-8''%c3;\r\n filename*1*=%bcber;\r\n"
-	  " filename*2=.exe", "\xc3\xbc" "ber.exe|utf-8''%c3|%bcber|.exe" },
+	  " filename*2=.exe",
+	  "\xc3\xbc"
+	  "ber.exe|utf-8''%c3|%bcber|.exe" },
 	{ "Content-Disposition: attachment; filename*1=.exe; filename*0=a", "a.exe|.exe|a" },
 	{ "Content-Disposition: attachment; filename=a.txt; filename=b.exe", "a.txt|b.exe" },
 	{ "Content-Disposition: attachment; filename=a%2eexe", "a%2eexe|a.exe" },
@@ -281,7 +314,8 @@ test_depth(void)
 {
 	g_autoptr(GString) mail = g_string_new(HEAD);
 	for (guint i = 0; i < 5000; i++)
-		g_string_append_printf(mail, "Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
+		g_string_append_printf(
+			mail, "Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
 	g_autoptr(AmReport) report = inspect(mail->str);
 	g_assert_cmpuint(report->parts->len, ==, default_limits.max_depth + 1);
 	const AmReportPart *last = report->parts->pdata[default_limits.max_depth];
@@ -363,8 +397,8 @@ test_hostile(void)
 		gint64 start = g_get_monotonic_time();
 		g_autoptr(AmReport) report = inspect(mail->str);
 		gint64 used = g_get_monotonic_time() - start;
-		g_test_message("%s: %" G_GSIZE_FORMAT " bytes, %" G_GINT64_FORMAT " us", cases[i].name,
-			       mail->len, used);
+		g_test_message("%s: %" G_GSIZE_FORMAT " bytes, %" G_GINT64_FORMAT " us",
+			       cases[i].name, mail->len, used);
 		g_assert_cmpint(used, <, 3 * G_USEC_PER_SEC);
 		g_assert_cmpuint(report->parts->len, >, 1);
 	}
@@ -378,7 +412,8 @@ static AmRegistry *
 load_box(gboolean with_scanner)
 {
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
-	g_autofree char *directory = g_test_build_filename(G_TEST_BUILT, "plugins", "box", ".libs", NULL);
+	g_autofree char *directory =
+		g_test_build_filename(G_TEST_BUILT, "plugins", "box", ".libs", NULL);
 	g_autofree char *text = g_strdup_printf("[plugins]\ndirectory = %s\n%s", directory,
 						with_scanner ? "[scanner box]\n" : "");
 	box_config = am_config_load_data("test", text, problems);
@@ -404,14 +439,21 @@ static const struct {
 	const char *findings;
 } boxes[] = {
 	{ "members", "BOX\nfile a.txt 5\nHellodir d\n",
-	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain 5 m. a.txt\n1.1.2 - - 0 Dm. d\n", "" },
+	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain 5 m. a.txt\n1.1.2 - - 0 Dm. d\n",
+	  "" },
 	{ "empty member", "BOX\nmany 2\n",
-	  "1.1 text/plain text/plain - +. \n1.1.1 - - 0 m. one-of-many\n1.1.2 - - 0 m. one-of-many\n", "" },
+	  "1.1 text/plain text/plain - +. \n1.1.1 - - 0 m. one-of-many\n1.1.2 - - 0 m. "
+	  "one-of-many\n",
+	  "" },
 	{ "box in a box", "BOX\nfile in 20\nBOX\nfile a.txt 3\nabc",
-	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain - +m. in\n1.1.1.1 - text/plain 3 m. a.txt\n", "" },
-	{ "mail in a box", "BOX\nfile m.eml 43\nReceived: x\r\nSubject: y\r\nDate: z\r\n\r\nEVIL.\r\n",
+	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain - +m. in\n1.1.1.1 - text/plain 3 m. "
+	  "a.txt\n",
+	  "" },
+	{ "mail in a box",
+	  "BOX\nfile m.eml 43\nReceived: x\r\nSubject: y\r\nDate: z\r\n\r\nEVIL.\r\n",
 	  "1.1 text/plain text/plain - +. \n1.1.1 - message/rfc822 - +m. m.eml\n"
-	  "1.1.1.1 text/plain text/plain 7 . \n", "virus:Test.Evil:0 " },
+	  "1.1.1.1 text/plain text/plain 7 . \n",
+	  "virus:Test.Evil:0 " },
 	{ "encrypted", "BOX\nencrypted\nsecret s.txt\n",
 	  "1.1 text/plain text/plain - C+. \n1.1.1 - - 0 Cm. s.txt\n",
 	  "encrypted:encrypted:1 encrypted:encrypted:2 " },
@@ -419,7 +461,8 @@ static const struct {
 	{ "decoder fails", "BOX\nfile a 1\nxfail\n",
 	  "1.1 text/plain text/plain - U+. \n1.1.1 - text/plain 1 m. a\n", "" },
 	{ "bytes", "BOX\nfill a 90000\nfill b 90000\nfill c 1\n",
-	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain 90000 m. a\n1.1.2 - text/plain 8192 ULm. b\n",
+	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain 90000 m. a\n1.1.2 - text/plain 8192 "
+	  "ULm. b\n",
 	  "limit:bytes:3 " },
 };
 
@@ -446,7 +489,8 @@ static void
 test_box_bombs(void)
 {
 	const AmContentLimits limits = { 10, 100, 1000000, 1000000, 1, 65536 * 2 };
-	static const char *const bombs[] = { "BOX\nself a\n", "BOX\nself a\nself b\nself c\n", "BOX\nmany 1000\n" };
+	static const char *const bombs[] = { "BOX\nself a\n", "BOX\nself a\nself b\nself c\n",
+					     "BOX\nmany 1000\n" };
 	AmRegistry *registry = load_box(TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(bombs); i++) {
 		g_autofree char *mail = g_strconcat(HEAD "\r\n", bombs[i], NULL);
@@ -464,14 +508,16 @@ test_scanner(void)
 {
 	AmRegistry *registry = load_box(TRUE);
 	g_autofree char *directory = g_dir_make_tmp("inspect-XXXXXX", NULL);
-	g_autoptr(GString) mail = g_string_new(HEAD MULTI("b") "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-					       "RVZJTA==\r\n--b\r\n\r\nBOX\nfile a 4\nEVILfile b 300000\n");
+	g_autoptr(GString) mail = g_string_new(
+		HEAD MULTI("b") "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+				"RVZJTA==\r\n--b\r\n\r\nBOX\nfile a 4\nEVILfile b 300000\n");
 	for (guint i = 0; i < 299990; i++)
 		g_string_append_c(mail, 'y');
 	g_string_append(mail, "EVIL......\r\n--b--\r\n");
 	g_autoptr(AmReport) report = inspect_with(registry, &default_limits, mail->str, mail->len);
 	g_autofree char *findings = describe_findings(report);
-	g_assert_cmpstr(findings, ==, "virus:Test.Evil:2 virus:Test.Evil:3 virus:Test.Evil:4 virus:Test.Evil:5 ");
+	g_assert_cmpstr(findings, ==,
+			"virus:Test.Evil:2 virus:Test.Evil:3 virus:Test.Evil:4 virus:Test.Evil:5 ");
 	g_assert_true(report->is_scored);
 	g_assert_cmpfloat(report->score, ==, 1.5);
 	g_assert_cmpuint(report->tests->len, ==, 1);
@@ -480,7 +526,8 @@ test_scanner(void)
 	g_assert_cmpint(g_rmdir(directory), ==, 0);
 
 	const char failing[] = HEAD "\r\nFAIL-ME";
-	g_autoptr(AmReport) failed = inspect_with(registry, &default_limits, failing, sizeof failing - 1);
+	g_autoptr(AmReport) failed =
+		inspect_with(registry, &default_limits, failing, sizeof failing - 1);
 	g_assert_cmpuint(failed->failures->len, ==, 1);
 	g_assert_cmpstr(((AmScanFailure *)failed->failures->pdata[0])->text, ==, "told to fail");
 	unload_box(registry);

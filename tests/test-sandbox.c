@@ -30,7 +30,7 @@
 #include "mail/fd.h"
 
 typedef struct {
-	const char *work; /* may be written */
+	const char *work;  /* may be written */
 	const char *other; /* may not be touched; holds a file "there" */
 } Places;
 
@@ -358,7 +358,9 @@ test_no_directory(void)
 		g_autoptr(GError) error = NULL;
 		gboolean ok = am_sandbox_enter(&limits, NULL, &error);
 		_exit(!ok && g_error_matches(error, AM_ERROR, AM_ERROR_RESOURCE) &&
-		      strstr(error->message, "/nonexistent/x") != NULL ? 0 : 1);
+				      strstr(error->message, "/nonexistent/x") != NULL
+			      ? 0
+			      : 1);
 	}
 	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
 	g_assert_cmpint(status, ==, 0);

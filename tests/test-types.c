@@ -30,25 +30,35 @@ static const struct {
 	{ "word that is no tag", BYTES("<htmlx>hello there</htmlx>"), NULL, "text/plain" },
 	{ "xml", BYTES("<?xml version=\"1.0\"?>\n<a/>"), NULL, "text/xml" },
 	{ "shell", BYTES("#!/bin/sh\necho x\n"), NULL, "text/x-shellscript" },
-	{ "mail", BYTES("Received: from x\r\n\tby y\r\nSubject: a\r\n\r\nx"), "message/rfc822", NULL },
-	{ "mail that starts with From", BYTES("From: a@b\r\nSubject: c\r\n\r\nx"), "message/rfc822", NULL },
+	{ "mail", BYTES("Received: from x\r\n\tby y\r\nSubject: a\r\n\r\nx"), "message/rfc822",
+	  NULL },
+	{ "mail that starts with From", BYTES("From: a@b\r\nSubject: c\r\n\r\nx"), "message/rfc822",
+	  NULL },
 	{ "text that starts with From", BYTES("From: here to there\r\n"), "text/plain", NULL },
 	{ "pdf", BYTES("%PDF-1.4\n%\xe2\xe3"), "application/pdf", NULL },
 	{ "png", BYTES("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "image/png", NULL },
 	{ "gif", BYTES("GIF89a\1\0\1\0"), "image/gif", NULL },
 	{ "gzip", BYTES("\x1f\x8b\x08\0\0\0\0\0"), "application/gzip", NULL },
-	{ "zip", BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0a.txtx"), "application/zip", NULL },
-	{ "docx", BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x13\0\0\0[Content_Types].xml"
-			"PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0word/document.xml"),
+	{ "zip", BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0a.txtx"),
+	  "application/zip", NULL },
+	{ "docx",
+	  BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x13\0\0\0[Content_Types].xml"
+		"PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0word/document.xml"),
 	  "application/vnd.openxmlformats-officedocument.wordprocessingml.document", NULL },
-	{ "odt", BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0mimetypeapplication/vnd.oasis.opendocument.textPK"),
+	{ "odt",
+	  BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0mimetypeapplication/"
+		"vnd.oasis.opendocument.textPK"),
 	  "application/vnd.oasis.opendocument.text", NULL },
-	{ "zip cut in its name", BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0wor"), "application/zip", NULL },
-	{ "program", BYTES("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0\xb8\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\0\0\0\0"
-			   "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\0\0\0\x0e\x1f"),
+	{ "zip cut in its name",
+	  BYTES("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0wor"),
+	  "application/zip", NULL },
+	{ "program",
+	  BYTES("MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0\xb8\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\0\0\0\0"
+		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\0\0\0\x0e\x1f"),
 	  "application/x-dosexec", NULL },
 	{ "short program", BYTES("MZ\0\0"), "application/x-dosexec", NULL },
-	{ "text that starts with MZ", BYTES("MZ is a signature that many know, as it stands at the start of programs."),
+	{ "text that starts with MZ",
+	  BYTES("MZ is a signature that many know, as it stands at the start of programs."),
 	  "text/plain", NULL },
 	{ "7z", BYTES("7z\xbc\xaf\x27\x1c\0\4"), "application/x-7z-compressed", NULL },
 	{ "rar", BYTES("Rar!\x1a\x07\1\0"), "application/x-rar", NULL },
@@ -66,9 +76,11 @@ test_detect(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(contents); i++) {
 		g_autofree guint8 *exact = g_memdup2(contents[i].bytes, contents[i].len);
 		g_test_message("%s", contents[i].name);
-		g_assert_cmpstr(am_types_recognise(exact, contents[i].len, TRUE), ==, contents[i].type);
+		g_assert_cmpstr(am_types_recognise(exact, contents[i].len, TRUE), ==,
+				contents[i].type);
 		g_assert_cmpstr(am_types_detect(types, exact, contents[i].len, TRUE), ==,
-				contents[i].detected != NULL ? contents[i].detected : contents[i].type);
+				contents[i].detected != NULL ? contents[i].detected
+							     : contents[i].type);
 	}
 }
 
@@ -104,13 +116,20 @@ test_short(void)
 	static const struct {
 		const char *type, *names;
 	} cases[] = {
-		{ "application/x-dosexec", "exe-ms,exe" }, { "application/zip", "zip" },
-		{ "application/msword", "doc" },	   { "application/pdf", "pdf" },
-		{ "text/plain", "asc,txt" },		   { "text/html", "html,txt" },
-		{ "image/png", "png" },			   { "text/x-unheard-of", "txt" },
-		{ "image/x-unheard-of", "image" },	   { "application/dicom", "dat" },
-		{ "video/x-msvideo", "avi,riff,movie" },   { "application/unheard-of", "" },
-		{ "", "" },				   { "zzz", "" },
+		{ "application/x-dosexec", "exe-ms,exe" },
+		{ "application/zip", "zip" },
+		{ "application/msword", "doc" },
+		{ "application/pdf", "pdf" },
+		{ "text/plain", "asc,txt" },
+		{ "text/html", "html,txt" },
+		{ "image/png", "png" },
+		{ "text/x-unheard-of", "txt" },
+		{ "image/x-unheard-of", "image" },
+		{ "application/dicom", "dat" },
+		{ "video/x-msvideo", "avi,riff,movie" },
+		{ "application/unheard-of", "" },
+		{ "", "" },
+		{ "zzz", "" },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
 		g_assert_cmpstr(am_types_short(cases[i].type), ==, cases[i].names);

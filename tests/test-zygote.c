@@ -43,7 +43,8 @@ make_config(const Fixture *fixture, const char *more)
 		g_test_build_filename(G_TEST_BUILT, "plugins", "box", ".libs", NULL);
 	g_autofree char *text = g_strdup_printf(
 		"[amavisd]\nrun_directory = %s\nspool_directory = %s\n[plugins]\ndirectory = %s\n"
-		"[scanner box]\n[content]\n%s", fixture->directory, fixture->directory, plugins, more);
+		"[scanner box]\n[content]\n%s",
+		fixture->directory, fixture->directory, plugins, more);
 	AmConfig *config = am_config_load_data("test", text, problems);
 	g_assert_cmpuint(problems->len, ==, 0);
 	return config;
@@ -61,7 +62,8 @@ run_zygote(const Fixture *fixture, const char *settings, int tell_fd)
 		.tell_fd = tell_fd,
 	};
 	g_autofree char *target = g_strconcat("file:", fixture->log, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || !am_log_open(target, AM_LOG_TEXT, AM_LOG_DEBUG, NULL))
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
+	    !am_log_open(target, AM_LOG_TEXT, AM_LOG_DEBUG, NULL))
 		_exit(99);
 	_exit(am_zygote_run(&generation));
 }
@@ -73,7 +75,8 @@ next_told(const Fixture *fixture)
 	GString *line = g_string_new(NULL);
 	char byte;
 	struct pollfd wait = { .fd = fixture->tell_fd, .events = POLLIN };
-	while (poll(&wait, 1, (int)(PATIENCE_US / 1000)) == 1 && read(fixture->tell_fd, &byte, 1) == 1) {
+	while (poll(&wait, 1, (int)(PATIENCE_US / 1000)) == 1 &&
+	       read(fixture->tell_fd, &byte, 1) == 1) {
 		if (byte == '\n')
 			return g_string_free(line, FALSE);
 		g_string_append_c(line, byte);

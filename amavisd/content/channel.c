@@ -55,7 +55,8 @@ am_channel_log(int fd, AmLogLevel level, const char *text)
 	record[0] = AM_CHANNEL_LOG;
 	record[1] = (char)level;
 	memcpy(record + 2, text, len);
-	(void)send(fd, record, len + 2, MSG_NOSIGNAL | MSG_DONTWAIT); /* a full channel drops lines */
+	(void)send(fd, record, len + 2,
+		   MSG_NOSIGNAL | MSG_DONTWAIT); /* a full channel drops lines */
 }
 
 gboolean
@@ -64,7 +65,9 @@ am_channel_receive(int fd, AmChannelRecord *record, gboolean *is_there)
 	char bytes[2 + AM_CHANNEL_TEXT_BYTES];
 	char control[CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec iov = { bytes, sizeof bytes };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
 				  .msg_controllen = sizeof control };
 	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	*is_there = n >= 0 || errno == EINTR;
@@ -72,7 +75,8 @@ am_channel_receive(int fd, AmChannelRecord *record, gboolean *is_there)
 		return FALSE;
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	if (header == NULL || header->cmsg_level != SOL_SOCKET ||
-	    header->cmsg_type != SCM_CREDENTIALS || header->cmsg_len < CMSG_LEN(sizeof(struct ucred)))
+	    header->cmsg_type != SCM_CREDENTIALS ||
+	    header->cmsg_len < CMSG_LEN(sizeof(struct ucred)))
 		return FALSE;
 	struct ucred who;
 	memcpy(&who, CMSG_DATA(header), sizeof who);

@@ -22,9 +22,9 @@
 #include "content/reader.h"
 
 #define LINE_PIECE_BYTES 8192
-#define LINE_MAX_BYTES 998    /* RFC 5322 2.1.1, without CRLF */
-#define NAME_MAX_BYTES 255    /* of a field; a longer one is no field */
-#define VALUE_MAX_BYTES 8192  /* of the few values that are looked at */
+#define LINE_MAX_BYTES 998   /* RFC 5322 2.1.1, without CRLF */
+#define NAME_MAX_BYTES 255   /* of a field; a longer one is no field */
+#define VALUE_MAX_BYTES 8192 /* of the few values that are looked at */
 
 /* In the order of testing. */
 typedef enum { HIT_SYNTAX, HIT_EMPTY, HIT_LONG, HIT_CONTROL, HIT_8BIT, N_HITS } Hit;
@@ -40,16 +40,31 @@ static const struct {
 };
 
 static const char *const single_names[] = {
-	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Message-ID",
-	"References", "In-Reply-To", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
-	"Content-ID", "Content-Description", "Content-Disposition", "Auto-Submitted",
+	"Date",
+	"From",
+	"Sender",
+	"Reply-To",
+	"To",
+	"Cc",
+	"Bcc",
+	"Subject",
+	"Message-ID",
+	"References",
+	"In-Reply-To",
+	"MIME-Version",
+	"Content-Type",
+	"Content-Transfer-Encoding",
+	"Content-ID",
+	"Content-Description",
+	"Content-Disposition",
+	"Auto-Submitted",
 };
 
 /* Fields whose value is kept for the facts. */
 typedef enum { KEEP_SUBJECT, KEEP_FROM, KEEP_ID, KEEP_PRECEDENCE, KEEP_AUTO, N_KEPT } Kept;
 
 static const char *const kept_names[N_KEPT] = {
-	[KEEP_SUBJECT] = "Subject", [KEEP_FROM] = "From",	   [KEEP_ID] = "Message-ID",
+	[KEEP_SUBJECT] = "Subject",	  [KEEP_FROM] = "From",		  [KEEP_ID] = "Message-ID",
 	[KEEP_PRECEDENCE] = "Precedence", [KEEP_AUTO] = "Auto-Submitted",
 };
 
@@ -66,8 +81,8 @@ typedef struct {
 	/* the line at hand */
 	guint64 line_len;
 	gboolean is_blank, is_continuation, is_crlf;
-	guint8 last;        /* byte of the piece before */
-	guint utf8_more;    /* continuation bytes still wanted */
+	guint8 last;		    /* byte of the piece before */
+	guint utf8_more;	    /* continuation bytes still wanted */
 	guint8 utf8_low, utf8_high; /* range of the next one */
 	guint8 utf8_lead;
 	/* the section */
@@ -119,7 +134,8 @@ checker_end_field(Checker *checker, guint64 end)
 	if (!checker->is_field || len > G_MAXUINT32)
 		return;
 	am_report_add_field(checker->report, checker->name, (guint32)checker->name_len,
-			    checker->start, (guint32)(checker->value - checker->start), (guint32)len);
+			    checker->start, (guint32)(checker->value - checker->start),
+			    (guint32)len);
 }
 
 /* The name before the ':'; FALSE when the line is no field. */
@@ -162,7 +178,8 @@ checker_begin_field(Checker *checker, const guint8 *line, gsize len, guint64 off
 		return;
 	checker_count(checker);
 	for (guint i = 0; i < N_KEPT; i++)
-		if (checker->kept[i] == NULL && g_ascii_strcasecmp(checker->name, kept_names[i]) == 0)
+		if (checker->kept[i] == NULL &&
+		    g_ascii_strcasecmp(checker->name, kept_names[i]) == 0)
 			checker->target = checker->kept[i] = g_string_new(NULL);
 }
 
@@ -283,14 +300,16 @@ checker_read(Checker *checker, gint64 deadline_us)
 	gsize len;
 	const guint8 *line;
 	for (guint n = 0;
-	     (line = am_reader_line(&checker->reader, LINE_PIECE_BYTES, &len, &is_whole)) != NULL; n++) {
+	     (line = am_reader_line(&checker->reader, LINE_PIECE_BYTES, &len, &is_whole)) != NULL;
+	     n++) {
 		if (is_start) {
 			if (line_is_empty(line, len)) {
 				checker_end_field(checker, offset);
 				checker->report->header_size = offset + len;
 				return TRUE;
 			}
-			checker->is_continuation = checker->is_open && (*line == ' ' || *line == '\t');
+			checker->is_continuation =
+				checker->is_open && (*line == ' ' || *line == '\t');
 			if (!checker->is_continuation) {
 				checker_end_field(checker, offset);
 				checker_begin_field(checker, line, len, offset);
@@ -328,8 +347,9 @@ checker_judge_section(Checker *checker)
 					     "required field is missing");
 	for (gsize i = 0; i < G_N_ELEMENTS(single_names); i++)
 		if (checker->seen[i] > 1)
-			am_report_add_defect(report, "multiple", single_names[i], checker->second[i],
-					     "RFC 5322 3.6", "field may stand only once");
+			am_report_add_defect(report, "multiple", single_names[i],
+					     checker->second[i], "RFC 5322 3.6",
+					     "field may stand only once");
 }
 
 static const char *
@@ -344,7 +364,8 @@ facts_author(const char *value)
 {
 	InternetAddressList *list = internet_address_list_parse(NULL, value);
 	char *author = NULL;
-	for (int i = 0; list != NULL && author == NULL && i < internet_address_list_length(list); i++) {
+	for (int i = 0; list != NULL && author == NULL && i < internet_address_list_length(list);
+	     i++) {
 		InternetAddress *address = internet_address_list_get_address(list, i);
 		if (INTERNET_ADDRESS_IS_MAILBOX(address))
 			author = g_strdup(internet_address_mailbox_get_addr(

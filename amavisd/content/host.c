@@ -160,7 +160,8 @@ host_decode_part(AmDecode *decode)
 static AmChild *
 host_child_open(AmDecode *decode, const char *name, guint32 flags)
 {
-	const guint32 known = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	const guint32 known =
+		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
 	AmPart *parent = decode->part;
 	if (am_part_tree_is_late(parent->tree)) {
 		am_part_limit(parent, "time", "no time left to take the mail apart");
@@ -188,7 +189,8 @@ host_child_write(AmChild *child, gconstpointer data, gsize len)
 static gboolean
 host_child_close(AmChild *child)
 {
-	const guint32 empty = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	const guint32 empty =
+		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
 	gboolean ok = TRUE;
 	if (child->writer == NULL && (child->part->facts->flags & empty) == 0)
 		child->writer = am_part_writer_new(child->part, TRUE); /* an empty file */

@@ -27,17 +27,17 @@
 #include "content/params.h"
 #include "content/reader.h"
 
-#define FIELD_MAX_BYTES 65536   /* of a Content- field that are read */
-#define LINE_PIECE_BYTES 8192   /* longer header lines come in pieces */
+#define FIELD_MAX_BYTES 65536	 /* of a Content- field that are read */
+#define LINE_PIECE_BYTES 8192	 /* longer header lines come in pieces */
 #define BOUNDARY_LINE_BYTES 2048 /* a longer line is no boundary; RFC 2046 allows 70 */
 
 typedef struct {
 	AmPart *part;
-	char *boundary;   /* NULL: a mail in a mail */
-	int outer;        /* level that had the same boundary before, -1 none */
+	char *boundary; /* NULL: a mail in a mail */
+	int outer;	/* level that had the same boundary before, -1 none */
 	gboolean is_closed;
 	gboolean is_digest;
-	guint64 start;    /* of the body */
+	guint64 start; /* of the body */
 } Level;
 
 typedef struct {
@@ -58,21 +58,22 @@ typedef struct {
 	AmPartTree *tree;
 	AmPart *root;
 	AmReader reader;
-	GArray *levels;          /* of Level */
-	GHashTable *boundaries;  /* text to index + 1 of the innermost level that has it */
+	GArray *levels;		/* of Level */
+	GHashTable *boundaries; /* text to index + 1 of the innermost level that has it */
 	Entity entity;
 	/* the leaf being read */
-	AmPartWriter *writer;    /* NULL: bytes are skipped */
+	AmPartWriter *writer; /* NULL: bytes are skipped */
 	AmTransferDecoder decoder;
 	gboolean is_late;
 } Walk;
 
 static void
-walk_defect(Walk *walk, const char *field, guint64 position, const char *section, const char *detail)
+walk_defect(Walk *walk, const char *field, guint64 position, const char *section,
+	    const char *detail)
 {
 	/* a decoded part has no place in the mail that a position could name */
-	am_report_add_defect(walk->tree->report, "mime", field, walk->root->index == 0 ? position : 0,
-			     section, detail);
+	am_report_add_defect(walk->tree->report, "mime", field,
+			     walk->root->index == 0 ? position : 0, section, detail);
 }
 
 /* ---- boundaries ---------------------------------------------------------------------------- */
@@ -87,13 +88,16 @@ static void
 walk_push(Walk *walk, AmPart *part, char *boundary)
 {
 	int index = (int)walk->levels->len;
-	Level level = { .part = part, .boundary = boundary, .outer = -1,
+	Level level = { .part = part,
+			.boundary = boundary,
+			.outer = -1,
 			.start = am_reader_offset(&walk->reader) };
 	if (boundary != NULL) {
 		level.outer = GPOINTER_TO_INT(g_hash_table_lookup(walk->boundaries, boundary)) - 1;
 		g_hash_table_insert(walk->boundaries, boundary, GINT_TO_POINTER(index + 1));
 		if (level.outer >= 0)
-			am_part_mark(part, AM_PART_AMBIGUOUS, "boundary of an outer multipart used again");
+			am_part_mark(part, AM_PART_AMBIGUOUS,
+				     "boundary of an outer multipart used again");
 		level.is_digest = strcmp(part->facts->declared_type, "multipart/digest") == 0;
 	}
 	g_array_append_val(walk->levels, level);
@@ -209,14 +213,17 @@ walk_header(Walk *walk, Event *event)
 	entity_reset(entity, offset);
 	while ((line = am_reader_line(&walk->reader, LINE_PIECE_BYTES, &len, &is_whole)) != NULL) {
 		gsize value = 0;
-		if (is_start && (line[0] == '\n' || (len == 2 && line[0] == '\r' && line[1] == '\n')))
+		if (is_start &&
+		    (line[0] == '\n' || (len == 2 && line[0] == '\r' && line[1] == '\n')))
 			return FALSE;
-		if (is_start && line[0] == '-' && is_whole && walk_match(walk, line, len, offset, event))
+		if (is_start && line[0] == '-' && is_whole &&
+		    walk_match(walk, line, len, offset, event))
 			return TRUE;
 		if (is_start && line[0] != ' ' && line[0] != '\t')
 			target = entity_start_field(entity, line, len, &value);
 		if (target != NULL && target->len < FIELD_MAX_BYTES)
-			g_string_append_len(target, (const char *)line + value, (gssize)(len - value));
+			g_string_append_len(target, (const char *)line + value,
+					    (gssize)(len - value));
 		is_start = line[len - 1] == '\n';
 		offset += len;
 	}
@@ -395,7 +402,8 @@ entity_boundary(Walk *walk, AmPart *part, const AmParams *type)
 	if (boundary == NULL || *boundary == '\0' || strlen(boundary) > BOUNDARY_LINE_BYTES - 8) {
 		walk_defect(walk, "Content-Type", walk->entity.start, "RFC 2046 5.1.1",
 			    "multipart without a boundary");
-		am_part_mark(part, AM_PART_AMBIGUOUS | AM_PART_UNDECODED, "multipart without a boundary");
+		am_part_mark(part, AM_PART_AMBIGUOUS | AM_PART_UNDECODED,
+			     "multipart without a boundary");
 		g_clear_pointer(&boundary, g_free);
 	}
 	return boundary;
@@ -409,8 +417,9 @@ entity_mark_encrypted(AmPart *part, const AmParams *type)
 		am_part_mark(part, AM_PART_ENCRYPTED, "multipart/encrypted");
 	else if ((strcmp(type->word, "application/pkcs7-mime") == 0 ||
 		  strcmp(type->word, "application/x-pkcs7-mime") == 0) &&
-		 kind != NULL && (g_ascii_strcasecmp(kind, "enveloped-data") == 0 ||
-				  g_ascii_strcasecmp(kind, "authenveloped-data") == 0))
+		 kind != NULL &&
+		 (g_ascii_strcasecmp(kind, "enveloped-data") == 0 ||
+		  g_ascii_strcasecmp(kind, "authenveloped-data") == 0))
 		am_part_mark(part, AM_PART_ENCRYPTED, "S/MIME enveloped data");
 }
 
@@ -434,7 +443,8 @@ entity_describe(Walk *walk, AmPart *part, const AmParams *type, gboolean is_dige
 	if (type->has_duplicate || disposition->has_duplicate)
 		am_part_mark(part, AM_PART_AMBIGUOUS, "a parameter stands twice");
 	if (entity->has_junk && entity->start != 0) /* the mail's own: header-checks.c */
-		walk_defect(walk, "", entity->start, "RFC 5322 2.2", "header line that is no field");
+		walk_defect(walk, "", entity->start, "RFC 5322 2.2",
+			    "header line that is no field");
 	entity_mark_encrypted(part, type);
 }
 
@@ -466,7 +476,8 @@ walk_entity(Walk *walk, AmPart *parent, gboolean is_digest)
 		if (boundary != NULL) {
 			/* RFC 2045 6.4 forbids encodings here; some readers decode nevertheless */
 			if (!is_identity)
-				am_part_mark(part, AM_PART_AMBIGUOUS, "multipart with a transfer encoding");
+				am_part_mark(part, AM_PART_AMBIGUOUS,
+					     "multipart with a transfer encoding");
 			walk_push(walk, part, boundary);
 			return NULL;
 		}
@@ -519,7 +530,8 @@ walk_entities(Walk *walk)
 			walk_pop(walk, (guint)event.level + 1, event.end);
 			Level *level = walk_level(walk, event.level);
 			if (level->is_closed)
-				am_part_mark(level->part, AM_PART_AMBIGUOUS, "boundary behind the closing one");
+				am_part_mark(level->part, AM_PART_AMBIGUOUS,
+					     "boundary behind the closing one");
 			if (!event.is_close)
 				break;
 			level->is_closed = TRUE;

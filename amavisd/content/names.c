@@ -55,7 +55,8 @@ names_unescape(const char *text)
 	GString *out = g_string_new(NULL);
 	for (; *text != '\0'; text++) {
 		if (*text == '%' && g_ascii_isxdigit(text[1]) && g_ascii_isxdigit(text[2])) {
-			int byte = g_ascii_xdigit_value(text[1]) * 16 + g_ascii_xdigit_value(text[2]);
+			int byte =
+				g_ascii_xdigit_value(text[1]) * 16 + g_ascii_xdigit_value(text[2]);
 			if (byte != 0)
 				g_string_append_c(out, (char)byte);
 			text += 2;
@@ -71,7 +72,8 @@ names_convert(const char *charset, const char *bytes)
 {
 	if (*charset == '\0' || g_ascii_strcasecmp(charset, "utf-8") == 0 || strlen(charset) > 40)
 		return g_strdup(bytes);
-	char *converted = g_convert(bytes, (gssize)strlen(bytes), "UTF-8", charset, NULL, NULL, NULL);
+	char *converted =
+		g_convert(bytes, (gssize)strlen(bytes), "UTF-8", charset, NULL, NULL, NULL);
 	return converted != NULL ? converted : g_strdup(bytes);
 }
 
@@ -196,8 +198,8 @@ am_names_read_raw(const char *name)
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 	if (!g_utf8_validate(name, -1, NULL)) {
 		/* old zip files are written in the code page of DOS */
-		g_autofree char *dos = g_convert(name, (gssize)strnlen(name, NAME_MAX_BYTES), "UTF-8",
-						 "CP437", NULL, NULL, NULL);
+		g_autofree char *dos = g_convert(name, (gssize)strnlen(name, NAME_MAX_BYTES),
+						 "UTF-8", "CP437", NULL, NULL, NULL);
 		names_add(names, dos);
 	}
 	names_add(names, name);
@@ -208,17 +210,26 @@ void
 am_names_preload(void)
 {
 	static const char *const charsets[] = {
-		"ISO-8859-1", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6",
-		"ISO-8859-7", "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13",
-		"ISO-8859-14", "ISO-8859-15", "ISO-8859-16", "WINDOWS-1250", "WINDOWS-1251",
-		"WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256",
-		"WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874", "KOI8-R", "KOI8-U", "CP437", "CP850",
-		"CP866", "GB2312", "GBK", "GB18030", "BIG5", "EUC-JP", "ISO-2022-JP", "SHIFT_JIS",
-		"EUC-KR", "ISO-2022-KR", "TIS-620", "UTF-7", "UTF-16", "MACINTOSH",
+		"ISO-8859-1",	"ISO-8859-2",	"ISO-8859-3",	"ISO-8859-4",	"ISO-8859-5",
+		"ISO-8859-6",	"ISO-8859-7",	"ISO-8859-8",	"ISO-8859-9",	"ISO-8859-10",
+		"ISO-8859-13",	"ISO-8859-14",	"ISO-8859-15",	"ISO-8859-16",	"WINDOWS-1250",
+		"WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
+		"WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874",	"KOI8-R",
+		"KOI8-U",	"CP437",	"CP850",	"CP866",	"GB2312",
+		"GBK",		"GB18030",	"BIG5",		"EUC-JP",	"ISO-2022-JP",
+		"SHIFT_JIS",	"EUC-KR",	"ISO-2022-KR",	"TIS-620",	"UTF-7",
+		"UTF-16",	"MACINTOSH",
 	};
 	/* The descriptors stay open for the life of the process: the C library unloads a converter
-	 * that nobody uses. */
-	for (gsize i = 0; i < G_N_ELEMENTS(charsets); i++)
-		if (iconv_open("UTF-8", charsets[i]) == (iconv_t)-1)
+	 * that nobody uses.  A charset that it does not have is read as bytes. */
+	static iconv_t converters[G_N_ELEMENTS(charsets)];
+	static gsize is_done;
+	if (!g_once_init_enter(&is_done))
+		return;
+	for (gsize i = 0; i < G_N_ELEMENTS(charsets); i++) {
+		converters[i] = iconv_open("UTF-8", charsets[i]);
+		if (converters[i] == (iconv_t)-1)
 			g_debug("no converter for %s", charsets[i]);
+	}
+	g_once_init_leave(&is_done, 1);
 }

@@ -20,9 +20,9 @@
 #include "content/reader.h"
 #include "mail/spool.h"
 
-#define MEMORY_FACTOR 16        /* contents in memory altogether, times part_memory_bytes */
-#define DECODE_CHUNK 8192       /* encoded bytes decoded at a time */
-#define BID_BYTES 4096          /* a decoder sees at most */
+#define MEMORY_FACTOR 16  /* contents in memory altogether, times part_memory_bytes */
+#define DECODE_CHUNK 8192 /* encoded bytes decoded at a time */
+#define BID_BYTES 4096	  /* a decoder sees at most */
 
 struct _AmPartWriter {
 	AmPart *part;
@@ -31,11 +31,11 @@ struct _AmPartWriter {
 	gsize head_len;
 	guint64 size;
 	gboolean is_member;
-	gboolean is_known;  /* the type has been looked for */
+	gboolean is_known; /* the type has been looked for */
 	gboolean is_kept;
-	gboolean is_over;   /* budget used up */
+	gboolean is_over; /* budget used up */
 	gboolean is_in_file;
-	int fd;             /* content above the head's size, -1 none */
+	int fd; /* content above the head's size, -1 none */
 };
 
 /* ---- transfer encodings -------------------------------------------------------------------- */
@@ -183,8 +183,8 @@ static void
 writer_look(AmPartWriter *writer, gboolean is_whole)
 {
 	AmPart *part = writer->part;
-	const char *type = am_types_detect(part->tree->types, writer->head, writer->head_len,
-					   is_whole);
+	const char *type =
+		am_types_detect(part->tree->types, writer->head, writer->head_len, is_whole);
 	writer->is_known = TRUE;
 	am_part_set_type(part, type);
 	if (strcmp(type, "application/pgp-encrypted") == 0)
@@ -231,8 +231,8 @@ static void
 writer_keep(AmPartWriter *writer, gconstpointer data, gsize len, guint64 stored)
 {
 	AmPartTree *tree = writer->part->tree;
-	if (!writer->is_in_file && (stored + len > tree->limits->part_memory_bytes ||
-				    !store_may_use_memory(tree, len))) {
+	if (!writer->is_in_file &&
+	    (stored + len > tree->limits->part_memory_bytes || !store_may_use_memory(tree, len))) {
 		if (!writer_move_to_file(writer, stored)) {
 			writer_lose(writer);
 			return;
@@ -306,8 +306,7 @@ writer_keep_small(AmPartWriter *writer)
 	}
 	if (tree->arena_fd < 0)
 		tree->arena_fd = store_open_memory();
-	if (tree->arena_fd < 0 ||
-	    lseek(tree->arena_fd, (off_t)tree->arena_len, SEEK_SET) < 0 ||
+	if (tree->arena_fd < 0 || lseek(tree->arena_fd, (off_t)tree->arena_len, SEEK_SET) < 0 ||
 	    !am_write_all(tree->arena_fd, writer->head, writer->head_len, NULL)) {
 		writer_lose(writer);
 		return;
@@ -382,7 +381,8 @@ view_decode(const AmPart *part, View *view)
 	am_reader_init(&reader, part->fd, part->offset, part->len, NULL);
 	am_transfer_decoder_init(&decoder, part->encoding);
 	while (ok && am_reader_fill(&reader)) {
-		ok = am_transfer_decoder_feed(&decoder, reader.window, reader.len, view_write, view) &&
+		ok = am_transfer_decoder_feed(&decoder, reader.window, reader.len, view_write,
+					      view) &&
 		     !am_part_tree_is_late(part->tree);
 		reader.pos = reader.len;
 	}

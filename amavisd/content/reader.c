@@ -76,8 +76,9 @@ am_reader_line(AmReader *reader, gsize max, gsize *len, gboolean *is_whole)
 		const guint8 *lf = memchr(start + seen, '\n', have - seen);
 		if (lf != NULL || have == max || am_reader_is_last(reader)) {
 			*len = lf != NULL ? (gsize)(lf + 1 - start) : have;
-			*is_whole = lf != NULL || have < max || (am_reader_is_last(reader) &&
-				    reader->pos + have == reader->len);
+			*is_whole =
+				lf != NULL || have < max ||
+				(am_reader_is_last(reader) && reader->pos + have == reader->len);
 			reader->pos += *len;
 			return *len > 0 ? start : NULL;
 		}

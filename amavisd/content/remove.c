@@ -35,8 +35,10 @@ remove_entries(int directory_fd, guint depth)
 			continue;
 		if (unlinkat(dirfd(dir), name, 0) == 0 || errno == ENOENT)
 			continue;
-		int child = depth < DEPTH_MAX ? openat(dirfd(dir), name, O_RDONLY | O_DIRECTORY |
-						       O_NOFOLLOW | O_CLOEXEC) : -1;
+		int child = depth < DEPTH_MAX
+				    ? openat(dirfd(dir), name,
+					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+				    : -1;
 		int result = child < 0 ? (depth < DEPTH_MAX ? errno : ELOOP)
 				       : remove_entries(child, depth + 1);
 		if (result == 0 && unlinkat(dirfd(dir), name, AT_REMOVEDIR) != 0)

@@ -31,11 +31,11 @@
 #define FS_MAKE_DIR (1ull << 7)
 #define FS_MAKE_REG (1ull << 8)
 #define FS_ABI_1 ((1ull << 13) - 1)
-#define FS_REFER (1ull << 13)     /* 2 */
+#define FS_REFER (1ull << 13)	  /* 2 */
 #define FS_TRUNCATE (1ull << 14)  /* 3 */
 #define FS_IOCTL_DEV (1ull << 15) /* 5 */
-#define NET_ALL 3ull              /* 4: bind and connect by TCP */
-#define SCOPE_ALL 3ull            /* 6: abstract Unix sockets and signals */
+#define NET_ALL 3ull		  /* 4: bind and connect by TCP */
+#define SCOPE_ALL 3ull		  /* 6: abstract Unix sockets and signals */
 
 typedef struct {
 	guint64 fs;
@@ -87,7 +87,8 @@ landlock_add_paths(int ruleset, const AmSandboxLimits *limits, guint64 handled, 
 {
 	const guint64 reading = (FS_READ_FILE | FS_READ_DIR) & handled;
 	const guint64 writing = (FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_REMOVE_DIR |
-				 FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_TRUNCATE) & handled;
+				 FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_TRUNCATE) &
+				handled;
 	if (limits->work_directory != NULL &&
 	    !landlock_allow(ruleset, limits->work_directory, writing, error))
 		return FALSE;

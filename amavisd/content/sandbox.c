@@ -91,9 +91,9 @@ sandbox_set_limits(const AmSandboxLimits *limits, GError **error)
 		return FALSE;
 	if (limits->cpu_seconds != 0 && !am_sandbox_allow_cpu(limits->cpu_seconds, error))
 		return FALSE;
-	return limits->descriptors == 0 || sandbox_limit(RLIMIT_NOFILE, "NOFILE",
-							 limits->descriptors, limits->descriptors,
-							 error);
+	return limits->descriptors == 0 ||
+	       sandbox_limit(RLIMIT_NOFILE, "NOFILE", limits->descriptors, limits->descriptors,
+			     error);
 }
 
 gboolean
@@ -104,7 +104,8 @@ am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error)
 
 	if (!sandbox_set_limits(limits, error))
 		return FALSE;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: prctl failed");
 		return FALSE;
 	}

@@ -31,10 +31,10 @@
 #include "mail/exchange.h"
 #include "mail/fd.h"
 
-#define REQUEST_TIME_S 10          /* a session that connected has sent its request by then */
+#define REQUEST_TIME_S 10 /* a session that connected has sent its request by then */
 #define LAST_MOMENT_US (2 * G_USEC_PER_SEC) /* of a mail's time are kept for the report */
-#define TRIM_BYTES (1u << 20)      /* after a mail of this size memory is given back */
-#define EXTRA_DESCRIPTORS 8192     /* contents above 64 KiB have one each */
+#define TRIM_BYTES (1u << 20)		    /* after a mail of this size memory is given back */
+#define EXTRA_DESCRIPTORS 8192		    /* contents above 64 KiB have one each */
 
 /* What the signal handler and the host's log need; set once before they are used. */
 static volatile sig_atomic_t worker_is_ending;
@@ -128,7 +128,8 @@ worker_prepare_plugins(AmRegistry *registry, GError **error)
 }
 
 static gboolean
-worker_enter_sandbox(const AmWorkerSetup *setup, const char *work, const char *spool, GError **error)
+worker_enter_sandbox(const AmWorkerSetup *setup, const char *work, const char *spool,
+		     GError **error)
 {
 	g_autofree char *missing = NULL;
 	AmSandboxLimits limits = {

@@ -38,8 +38,8 @@
 #define STALE_CHECK_US (5 * G_USEC_PER_SEC)
 #define BACKOFF_FIRST_US (100 * 1000)
 #define BACKOFF_MOST_US (10 * G_USEC_PER_SEC)
-#define FAILURES_AT_START 3    /* workers that end before any was ready: give up */
-#define LINES_PER_SECOND 50    /* of all workers together in the log */
+#define FAILURES_AT_START 3 /* workers that end before any was ready: give up */
+#define LINES_PER_SECOND 50 /* of all workers together in the log */
 #define DRAIN_EXTRA_US (10 * G_USEC_PER_SEC)
 
 typedef struct {
@@ -59,7 +59,7 @@ typedef struct {
 	gboolean is_ready, is_stale, is_ending, has_failed;
 	guint n_failures; /* in a row, before ready */
 	gint64 next_fork_us, next_stale_us, kill_us;
-	gint64 second;    /* that n_lines counts in */
+	gint64 second; /* that n_lines counts in */
 	guint n_lines;
 } Zygote;
 
@@ -119,7 +119,8 @@ zygote_remove_leftovers(const char *directory, const char *prefix)
 		if (!g_str_has_prefix(name, prefix))
 			continue;
 		guint64 pid;
-		if (!g_ascii_string_to_unsigned(name + strlen(prefix), 10, 2, G_MAXINT, &pid, NULL) ||
+		if (!g_ascii_string_to_unsigned(name + strlen(prefix), 10, 2, G_MAXINT, &pid,
+						NULL) ||
 		    kill((pid_t)pid, 0) == 0 || errno != ESRCH)
 			continue;
 		g_autofree char *path = g_build_filename(directory, name, NULL);
@@ -147,8 +148,8 @@ zygote_listen(Zygote *zygote, GError **error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat st;
-	zygote->temporary_path = g_strdup_printf("%s.%d.tmp", zygote->generation->content_socket,
-						 (int)getpid());
+	zygote->temporary_path =
+		g_strdup_printf("%s.%d.tmp", zygote->generation->content_socket, (int)getpid());
 	if (strlen(zygote->temporary_path) >= sizeof address.sun_path) {
 		g_set_error(error, AM_ERROR, AM_ERROR_CONFIG, "path of a socket is too long: %s",
 			    zygote->temporary_path);
@@ -291,7 +292,8 @@ zygote_log_end(pid_t pid, int status)
 			   name != NULL ? name : "?",
 			   WTERMSIG(status) == SIGSYS ? " (stopped by the sandbox)" : "");
 	} else if (WEXITSTATUS(status) != 0) {
-		am_warning("content: worker %d ended with status %d", (int)pid, WEXITSTATUS(status));
+		am_warning("content: worker %d ended with status %d", (int)pid,
+			   WEXITSTATUS(status));
 	}
 }
 
@@ -351,7 +353,8 @@ zygote_log_line(Zygote *zygote, const AmChannelRecord *record)
 		zygote->n_lines = 0;
 	}
 	if (zygote->n_lines++ < LINES_PER_SECOND)
-		am_log(record->level, NULL, "content: worker %d: %s", (int)record->pid, record->text);
+		am_log(record->level, NULL, "content: worker %d: %s", (int)record->pid,
+		       record->text);
 }
 
 static void

@@ -26,3 +26,11 @@ check_PROGRAMS += tests/fuzz/fuzz-smtp-server
 tests_fuzz_fuzz_smtp_server_SOURCES = tests/fuzz/fuzz-smtp-server.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_smtp_server_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_smtp_server_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-inspect tests/fuzz/fuzz-header
+tests_fuzz_fuzz_inspect_SOURCES = tests/fuzz/fuzz-inspect.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_inspect_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_inspect_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_header_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_FUZZ_LDFLAGS)

@@ -186,15 +186,10 @@ static const AmScannerOps scanner_ops = {
 };
 
 const AmPlugin am_plugin = {
-	AM_ABI_HEAD(AmPlugin),
-	.kinds = AM_KIND_DECODER | AM_KIND_SCANNER,
-	.caps = AM_CAP_SANDBOX,
-	.name = "box",
-	.version = "1",
-	.licence = "GPL-2.0-or-later",
-	.summary = "for tests",
-	.load = box_load,
-	.unload = box_unload,
-	.decoder = &decoder_ops,
+	AM_ABI_HEAD(AmPlugin),	 .kinds = AM_KIND_DECODER | AM_KIND_SCANNER,
+	.caps = AM_CAP_SANDBOX,	 .name = "box",
+	.version = "1",		 .licence = "GPL-2.0-or-later",
+	.summary = "for tests",	 .load = box_load,
+	.unload = box_unload,	 .decoder = &decoder_ops,
 	.scanner = &scanner_ops,
 };
