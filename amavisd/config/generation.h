@@ -35,6 +35,7 @@ typedef struct {
 	guint number; /* 1, 2, ... */
 	AmConfig *config;
 	GPtrArray *listeners;  /* AmListener */
+	guint workers;         /* content workers instead of the configured number; 0: as configured */
 	char *content_socket;  /* path of the workers' socket of this generation */
 	AmStatistics *statistics; /* shared, never NULL */
 	/* Where a child says how it fares, one line each: "READY", "STALE" (zygote: data on disk

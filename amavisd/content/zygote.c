@@ -104,7 +104,9 @@ zygote_configure(Zygote *zygote)
 	setup->time_s = (guint)((am_config_int(content, "time_limit") + 999) / 1000);
 	setup->memory_bytes = (guint64)am_config_int(content, "memory_limit");
 	setup->is_best_effort = strcmp(am_config_string(content, "sandbox"), "best-effort") == 0;
-	zygote->n_wanted = (guint)am_config_int(content, "workers");
+	zygote->n_wanted = zygote->generation->workers > 0
+				   ? zygote->generation->workers
+				   : (guint)am_config_int(content, "workers");
 	if (zygote->n_wanted == 0)
 		zygote->n_wanted = 2 * g_get_num_processors();
 }

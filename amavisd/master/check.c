@@ -22,6 +22,8 @@
 #include "log/log.h"
 #include "mail/fd.h"
 #include "master/listeners.h"
+#include "pipeline/setup.h"
+#include "session/session.h"
 
 #define CHECK_TIME_US (60 * G_USEC_PER_SEC)
 #define CHECK_MAX_BYTES (1024 * 1024)
@@ -182,4 +184,11 @@ am_master_check(AmConfig *config, AmCheckFunc check, GPtrArray *problems)
 	if (check != NULL && problems->len == n_before)
 		check_in_child(config, identity, check, problems);
 	return identity;
+}
+
+void
+am_master_check_content(AmConfig *config, GPtrArray *problems)
+{
+	am_session_check(config, problems);
+	am_setup_check(config, problems);
 }

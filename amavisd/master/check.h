@@ -17,3 +17,7 @@ typedef void (*AmCheckFunc)(AmConfig *config, GPtrArray *problems);
  * child that is the daemon's user, because it loads what root should not.  config is not changed by
  * that child.  The identity found; use it only when no problem was added. */
 AmIdentity *am_master_check(AmConfig *config, AmCheckFunc check, GPtrArray *problems);
+
+/* All that a start and `amavisctl config check` look at besides: plugins' settings, policy, routes,
+ * client networks.  An AmCheckFunc. */
+void am_master_check_content(AmConfig *config, GPtrArray *problems);

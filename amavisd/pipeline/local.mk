@@ -19,5 +19,6 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/scan.c \
 	amavisd/pipeline/scan.h \
 	amavisd/pipeline/setup.c \
+	amavisd/pipeline/setup.h \
 	amavisd/pipeline/store.c \
 	amavisd/pipeline/store.h

@@ -11,12 +11,12 @@
 
 #include "log/log.h"
 #include "pipeline/host.h"
+#include "pipeline/setup.h"
 
 #define SETUP_EXPIRE_US (5 * G_USEC_PER_SEC)
 
-/* The first key of the list that is set; `forward` always is. */
-static AmRoute *
-setup_route(const AmConfig *config, const char *const *keys, GPtrArray *problems)
+AmRoute *
+am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *problems)
 {
 	const AmConfigGroup *group = am_config_group(config, "routes", NULL);
 	while (!am_config_has(group, *keys))
@@ -33,8 +33,8 @@ setup_route(const AmConfig *config, const char *const *keys, GPtrArray *problems
 	return route;
 }
 
-static AmSmtpPool *
-setup_pool(const AmConfig *config, const char *hostname)
+AmSmtpPool *
+am_setup_pool(const AmConfig *config, const char *hostname)
 {
 	const AmConfigGroup *group = am_config_group(config, "next_hop", NULL);
 	const AmSmtpClientConfig client = {
@@ -54,13 +54,42 @@ setup_pool(const AmConfig *config, const char *hostname)
 }
 
 static void
+setup_check_routes(const AmConfig *config, GPtrArray *problems)
+{
+	const AmConfigGroup *routes = am_config_group(config, "routes", NULL);
+	for (const AmSettingSpec *spec = am_config_core_specs("routes"); spec->name != NULL; spec++) {
+		const char *const keys[] = { spec->name, NULL };
+		if (am_config_has(routes, spec->name))
+			am_route_free(am_setup_route(config, keys, problems));
+	}
+}
+
+void
+am_setup_check(AmConfig *config, GPtrArray *problems)
+{
+	g_autoptr(AmRegistry) registry = am_registry_new(config, problems);
+	g_autoptr(AmPolicy) policy = am_policy_new(config, problems);
+	g_autoptr(GError) error = NULL;
+
+	setup_check_routes(config, problems);
+	/* scripts are run once, to see whether they declare what is right */
+	AmPolicyThread *thread = policy == NULL || problems->len > 0
+					 ? NULL
+					 : am_policy_thread_new(policy, &error);
+	if (error != NULL)
+		am_config_add_problem(problems, "", 0, "%s", error->message);
+	if (thread != NULL)
+		am_policy_thread_free(thread);
+}
+
+static void
 setup_routes(AmPipeline *pipeline, const AmConfig *config, GPtrArray *problems)
 {
 	/* what is not set falls back as the configuration's table says */
 	static const char *const forward[] = { "forward", NULL };
 	static const char *const notify[] = { "notify", "forward", NULL };
-	pipeline->forward = setup_route(config, forward, problems);
-	pipeline->notify = setup_route(config, notify, problems);
+	pipeline->forward = am_setup_route(config, forward, problems);
+	pipeline->notify = am_setup_route(config, notify, problems);
 	pipeline->deliver = (AmDeliverContext){
 		.pool = pipeline->pool,
 		.forward = pipeline->forward,
@@ -91,7 +120,7 @@ am_pipeline_new(const AmGeneration *generation, GPtrArray *problems)
 	pipeline->generation = generation;
 	pipeline->hostname = g_strdup(hostname != NULL ? hostname : g_get_host_name());
 	pipeline->max_mail_us = am_config_int(group, "max_mail_time") * 1000;
-	pipeline->pool = setup_pool(config, pipeline->hostname);
+	pipeline->pool = am_setup_pool(config, pipeline->hostname);
 	setup_routes(pipeline, config, problems);
 	setup_plugins(pipeline, config, problems);
 	pipeline->policy = am_policy_new(config, problems);

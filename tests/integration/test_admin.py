@@ -289,7 +289,7 @@ class Quarantine(unittest.TestCase):
         self.assertEqual(self.daemon.ctl("quarantine", "show", one["id"], check=False).returncode, 1)
         self.daemon.ctl("quarantine", "expire", "--older-than", "1h")
         self.assertEqual(len(self.list()), 2)
-        time.sleep(1.1)
+        time.sleep(2.1)
         self.daemon.ctl("quarantine", "expire", "--older-than", "1s")
         self.assertEqual(self.list(), [])
 

@@ -64,7 +64,7 @@ class Flow(unittest.TestCase):
             amavis.settings{ for_recipient = "lover@example.org", virus_lover = true }
             amavis.settings{ for_recipient = "strict@example.org", virus_destiny = "reject" }
         ''')
-        data = rig.attachment("eicar.com", rig.EICAR, subject="three")
+        data = rig.attachment("eicar.txt", rig.EICAR, "text/plain", subject="three")
         reply = rig.send(daemon.port, data, to=("lover@example.org", "strict@example.org",
                                                 "plain@example.org"))
         # delivered to one, so 250; the rejected one becomes a bounce of ours
@@ -84,7 +84,7 @@ class Flow(unittest.TestCase):
             amavis.settings{ for_recipient = "lover@example.org", virus_lover = true }
             amavis.settings{ for_recipient = "strict@example.org", virus_destiny = "reject" }
         ''')
-        replies = rig.send(daemon.port, rig.attachment("eicar.com", rig.EICAR), lmtp=True,
+        replies = rig.send(daemon.port, rig.attachment("eicar.txt", rig.EICAR, "text/plain"), lmtp=True,
                            to=("lover@example.org", "strict@example.org", "plain@example.org"))
         self.assertEqual([r[:3] for r in replies], ["250", "554", "250"])
 

@@ -1,0 +1,320 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* quarantine list, show, release, delete, expire: the plugin's own functions, called here as they are
+ * in the daemon. */
+
+#include <config.h>
+
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mail/fd.h"
+#include "mail/spool.h"
+#include "plugin/registry.h"
+#include "tools/release.h"
+
+typedef struct {
+	char *config, *store, *older_than;
+	char **recipients;
+	gboolean is_json;
+	/* made from these */
+	AmConfig *settings;
+	AmRegistry *registry;
+	AmHost host;
+	AmInstance *instance;
+	const AmQuarantineOps *ops;
+} Quarantine;
+
+typedef struct {
+	const char *id; /* NULL: all */
+	GPtrArray *found;
+} QuarantineSearch;
+
+static gboolean
+quarantine_collect(const AmQuarantineItem *item, gpointer user_data)
+{
+	QuarantineSearch *search = user_data;
+	if (search->id != NULL && strcmp(search->id, item->id) != 0)
+		return TRUE;
+	g_ptr_array_add(search->found, am_stored_mail_new(item));
+	return search->id == NULL;
+}
+
+static GPtrArray *
+quarantine_find(Quarantine *q, const char *id, GError **error)
+{
+	QuarantineSearch search = { id, g_ptr_array_new_with_free_func(
+						(GDestroyNotify)am_stored_mail_free) };
+	if (q->ops->list(q->instance->data, quarantine_collect, &search, error))
+		return search.found;
+	g_ptr_array_unref(search.found);
+	return NULL;
+}
+
+static void
+quarantine_print(const AmStoredMail *mail)
+{
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(mail->time);
+	g_autofree char *when = time == NULL ? g_strdup("?")
+					     : g_date_time_format(time, "%Y-%m-%d %H:%M:%S");
+	g_autofree char *to = mail->recipients == NULL ? g_strdup("")
+						       : g_strjoinv(",", mail->recipients);
+	g_autofree char *safe_to = am_tool_safe(to);
+	g_autofree char *sender = am_tool_safe(mail->sender);
+	g_autofree char *subject = am_tool_safe(mail->subject);
+	printf("%s  %s  %-10s %8" G_GUINT64_FORMAT "  %s -> %s  %s\n", mail->id, when,
+	       mail->category, mail->size, sender, safe_to, subject);
+}
+
+/* An address without its brackets, as reports have it. */
+static void
+quarantine_json_address(JsonBuilder *builder, const char *address)
+{
+	gsize len = strlen(address);
+	gboolean is_path = len >= 2 && address[0] == '<' && address[len - 1] == '>';
+	g_autofree char *bare = is_path ? g_strndup(address + 1, len - 2) : g_strdup(address);
+	json_builder_add_string_value(builder, bare);
+}
+
+static void
+quarantine_json(JsonBuilder *builder, const AmStoredMail *mail)
+{
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "id");
+	json_builder_add_string_value(builder, mail->id);
+	json_builder_set_member_name(builder, "time");
+	json_builder_add_int_value(builder, mail->time);
+	json_builder_set_member_name(builder, "category");
+	json_builder_add_string_value(builder, mail->category);
+	json_builder_set_member_name(builder, "size");
+	json_builder_add_int_value(builder, (gint64)mail->size);
+	json_builder_set_member_name(builder, "sender");
+	quarantine_json_address(builder, mail->sender);
+	json_builder_set_member_name(builder, "recipients");
+	json_builder_begin_array(builder);
+	for (char **r = mail->recipients; r != NULL && *r != NULL; r++)
+		quarantine_json_address(builder, *r);
+	json_builder_end_array(builder);
+	json_builder_set_member_name(builder, "subject");
+	json_builder_add_string_value(builder, mail->subject);
+	json_builder_end_object(builder);
+}
+
+static int
+quarantine_list(Quarantine *q, char **ids G_GNUC_UNUSED, GError **error)
+{
+	g_autoptr(GPtrArray) mails = quarantine_find(q, NULL, error);
+	if (mails == NULL)
+		return 1;
+	if (!q->is_json) {
+		for (guint i = 0; i < mails->len; i++)
+			quarantine_print(mails->pdata[i]);
+		return 0;
+	}
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < mails->len; i++)
+		quarantine_json(builder, mails->pdata[i]);
+	json_builder_end_array(builder);
+	g_autoptr(JsonNode) root = json_builder_get_root(builder);
+	g_autofree char *text = json_to_string(root, TRUE);
+	printf("%s\n", text);
+	return 0;
+}
+
+static int
+quarantine_show(Quarantine *q, char **ids, GError **error)
+{
+	g_autofree char *buffer = g_malloc(65536);
+	g_auto(AmFd) fd = q->ops->open(q->instance->data, ids[0], error);
+	if (fd < 0)
+		return 1;
+	for (;;) {
+		gssize n = read(fd, buffer, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "reading %s", ids[0]);
+			return 1;
+		}
+		if (n == 0)
+			return 0;
+		if (!am_write_all(STDOUT_FILENO, buffer, n, error))
+			return 1;
+	}
+}
+
+static int
+quarantine_release_one(Quarantine *q, const char *id, GError **error)
+{
+	gboolean is_temporary = FALSE;
+	g_autoptr(GPtrArray) mails = quarantine_find(q, id, error);
+	if (mails == NULL)
+		return 1;
+	if (mails->len == 0) {
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "no mail of that id");
+		return 1;
+	}
+	if (am_release(q->settings, q->instance, mails->pdata[0],
+		       (const char *const *)q->recipients, &is_temporary, error)) {
+		printf("%s released\n", id);
+		return 0;
+	}
+	return is_temporary ? AM_EXIT_TEMPFAIL : 1;
+}
+
+/* Each id in turn; the first failure is the exit status, all are told. */
+static int
+quarantine_release(Quarantine *q, char **ids, GError **error G_GNUC_UNUSED)
+{
+	int status = 0;
+	for (; *ids != NULL; ids++) {
+		g_autoptr(GError) failure = NULL;
+		int one = quarantine_release_one(q, *ids, &failure);
+		if (failure != NULL)
+			am_tool_error("%s: %s", *ids, failure->message);
+		if (status == 0)
+			status = one;
+	}
+	return status;
+}
+
+static int
+quarantine_delete(Quarantine *q, char **ids, GError **error G_GNUC_UNUSED)
+{
+	int status = 0;
+	for (; *ids != NULL; ids++) {
+		g_autoptr(GError) failure = NULL;
+		if (q->ops->remove(q->instance->data, *ids, &failure))
+			continue;
+		am_tool_error("%s: %s", *ids, failure->message);
+		status = 1;
+	}
+	return status;
+}
+
+static int
+quarantine_expire(Quarantine *q, char **ids G_GNUC_UNUSED, GError **error)
+{
+	static const AmSettingSpec age = { "--older-than", AM_SETTING_DURATION, NULL, "1s..", NULL };
+	AmValue value = { 0 };
+	guint n = 0;
+
+	if (q->older_than == NULL) {
+		am_tool_error("expire needs --older-than, for instance --older-than 30d");
+		return AM_EXIT_USAGE;
+	}
+	if (!am_value_parse(&age, q->older_than, &value, error)) {
+		g_prefix_error(error, "--older-than %s: ", q->older_than);
+		return AM_EXIT_USAGE;
+	}
+	gint64 before = g_get_real_time() / G_USEC_PER_SEC - value.integer / 1000;
+	am_value_clear(&value);
+	if (!q->ops->expire(q->instance->data, before, &n, error))
+		return 1;
+	printf("%u removed\n", n);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(Quarantine *q, char **ids, GError **error);
+	int min_ids, max_ids;
+} verbs[] = {
+	{ "list", quarantine_list, 0, 0 },
+	{ "show", quarantine_show, 1, 1 },
+	{ "release", quarantine_release, 1, G_MAXINT },
+	{ "delete", quarantine_delete, 1, G_MAXINT },
+	{ "expire", quarantine_expire, 0, 0 },
+};
+
+/* Loads the plugins of the session side and picks the quarantine asked for. */
+static gboolean
+quarantine_open(Quarantine *q, GError **error)
+{
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	am_host_init(&q->host);
+	q->registry = am_registry_new(q->settings, problems);
+	if (problems->len == 0)
+		(void)am_registry_load(q->registry, AM_CAP_SESSION, &q->host, problems);
+	if (am_tool_print_problems(problems)) {
+		g_set_error(error, AM_ERROR, AM_ERROR_CONFIG, "the configuration is wrong");
+		return FALSE;
+	}
+	GPtrArray *all = am_registry_instances(q->registry, AM_KIND_QUARANTINE);
+	if (q->store != NULL)
+		q->instance = am_registry_find(q->registry, AM_KIND_QUARANTINE, q->store);
+	else if (all->len > 0)
+		q->instance = all->pdata[0];
+	if (q->instance == NULL) {
+		g_set_error(error, AM_ERROR, AM_ERROR_CONFIG, "no quarantine%s%s is configured",
+			    q->store ? " " : "", q->store ? q->store : "");
+		return FALSE;
+	}
+	q->ops = q->instance->plugin->plugin.quarantine;
+	return TRUE;
+}
+
+static int
+quarantine_run(Quarantine *q, int argc, char **argv, GError **error)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+		if (argc < 2 || strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		if (argc - 2 < verbs[i].min_ids || argc - 2 > verbs[i].max_ids) {
+			am_tool_error("%s takes %s", verbs[i].name,
+				      verbs[i].max_ids == 0   ? "no id"
+				      : verbs[i].max_ids == 1 ? "one id"
+							      : "at least one id");
+			return AM_EXIT_USAGE;
+		}
+		q->settings = am_tool_config(q->config);
+		if (q->settings == NULL)
+			return AM_EXIT_CONFIG;
+		if (!am_tool_drop_privileges(q->settings, error) || !quarantine_open(q, error))
+			return AM_EXIT_CONFIG;
+		return verbs[i].run(q, argv + 2, error);
+	}
+	am_tool_error("say list, show, release, delete or expire");
+	return AM_EXIT_USAGE;
+}
+
+int
+am_cmd_quarantine(int argc, char **argv)
+{
+	Quarantine q = { 0 };
+	const GOptionEntry entries[] = {
+		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &q.config, "configuration file", "FILE" },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &q.is_json, "list: a JSON array", NULL },
+		{ "store", 0, 0, G_OPTION_ARG_STRING, &q.store, "which quarantine", "NAME" },
+		{ "recipient", 0, 0, G_OPTION_ARG_STRING_ARRAY, &q.recipients,
+		  "release: to this address instead, may be repeated", "A" },
+		{ "older-than", 0, 0, G_OPTION_ARG_STRING, &q.older_than, "expire: for instance 30d",
+		  "TIME" },
+		{ NULL, 0, 0, 0, NULL, NULL, NULL },
+	};
+	g_autoptr(GError) error = NULL;
+	int status = AM_EXIT_USAGE;
+
+	if (am_tool_options(entries, "list|show|release|delete|expire [ID]...",
+			    "Mail in quarantine: what is there, one mail, out again, away.", &argc, &argv))
+		status = quarantine_run(&q, argc, argv, &error);
+	if (error != NULL)
+		am_tool_error("%s", error->message);
+	if (q.registry != NULL)
+		am_registry_free(q.registry);
+	if (q.settings != NULL)
+		am_config_unref(q.settings);
+	g_free(q.config);
+	g_free(q.store);
+	g_free(q.older_than);
+	g_strfreev(q.recipients);
+	return status;
+}
