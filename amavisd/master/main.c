@@ -23,9 +23,8 @@
 #include "content/zygote.h"
 #include "log/log.h"
 #include "mail/fd.h"
+#include "master/check.h"
 #include "master/master.h"
-#include "plugin/registry.h"
-#include "policy/policy.h"
 #include "session/session.h"
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
@@ -35,23 +34,6 @@ typedef struct {
 	gboolean keeps_stderr; /* the log goes there */
 	int status_fd;	       /* to the first process, -1 in the foreground */
 } Background;
-
-/* What needs plugins and Lua, run as the daemon's user. */
-static void
-main_check(AmConfig *config, GPtrArray *problems)
-{
-	g_autoptr(AmRegistry) registry = am_registry_new(config, problems);
-	g_autoptr(AmPolicy) policy = am_policy_new(config, problems);
-	g_autoptr(GError) error = NULL;
-	/* scripts are run once, to see whether they declare what is right */
-	if (policy == NULL || problems->len > 0)
-		return;
-	AmPolicyThread *thread = am_policy_thread_new(policy, &error);
-	if (thread == NULL)
-		am_config_add_problem(problems, "", 0, "%s", error->message);
-	else
-		am_policy_thread_free(thread);
-}
 
 static void
 main_redirect(int to, int flags)
@@ -163,14 +145,14 @@ main_serve(const char *file, Background *background)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(AmConfig) config = am_config_load(file, problems);
 	g_autoptr(AmIdentity) identity =
-		config != NULL ? am_master_check(config, main_check, problems) : NULL;
+		config != NULL ? am_master_check(config, am_master_check_content, problems) : NULL;
 	if (problems->len > 0)
 		return main_print_problems(problems);
 	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
 	background->keeps_stderr = strcmp(am_config_string(core, "log"), "stderr") == 0;
 	const AmMasterOptions options = { .config_file = file,
 					  .ops = { am_zygote_run, am_session_run },
-					  .check = main_check,
+					  .check = am_master_check_content,
 					  .times = am_master_times,
 					  .ready = main_ready,
 					  .in_child = main_in_child,
