@@ -6,3 +6,4 @@ dist_man_MANS += docs/amavisd.8 docs/amavisd.conf.5
 dist_doc_DATA += docs/content.md
 dist_man_MANS += docs/amavisctl.8
 dist_doc_DATA += README.md docs/architecture.md docs/postfix.md
+dist_doc_DATA += docs/plugins.md

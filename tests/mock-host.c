@@ -4,7 +4,6 @@
 
 /* The host side of the content process, without one. */
 
-#define _GNU_SOURCE
 #include <config.h>
 
 #include "mock-host.h"

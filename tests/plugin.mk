@@ -51,3 +51,11 @@ tests_test_plugin_archive_SOURCES = tests/test-plugin-archive.c tests/archive-sa
 tests_test_plugin_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_test_plugin_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 endif
+
+# A plugin built outside the tree, against an installed copy.
+check_PROGRAMS += tests/outside-plugin/load
+tests_outside_plugin_load_SOURCES = tests/outside-plugin/load.c tests/mock-host.c tests/mock-host.h
+tests_outside_plugin_load_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_outside_plugin_load_LDADD = $(TEST_LIBS)
+dist_check_SCRIPTS += tests/outside-plugin/run
+TESTS += tests/outside-plugin/run

@@ -34,3 +34,13 @@ tests_fuzz_fuzz_inspect_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz-header.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_header_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+if PLUGIN_ARCHIVE
+check_PROGRAMS += tests/fuzz/fuzz-archive
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz-archive.c tests/mock-host.c tests/mock-host.h \
+	$(AM_ARCHIVE_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_archive_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
+tests_fuzz_fuzz_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_fuzz_fuzz_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
+tests_fuzz_fuzz_archive_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
