@@ -36,6 +36,7 @@ typedef struct {
 	AmConfig *config;
 	GPtrArray *listeners;  /* AmListener */
 	guint workers;         /* content workers instead of the configured number; 0: as configured */
+	char *spool_directory; /* the content workers' own instead of the configured; NULL: that */
 	char *content_socket;  /* path of the workers' socket of this generation */
 	AmStatistics *statistics; /* shared, never NULL */
 	/* Where a child says how it fares, one line each: "READY", "STALE" (zygote: data on disk

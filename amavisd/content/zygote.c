@@ -99,7 +99,9 @@ zygote_configure(Zygote *zygote)
 
 	am_content_limits_from_config(config, &setup->limits);
 	setup->work_root = g_build_filename(run_directory, "work", NULL);
-	setup->spool_directory = g_strdup(am_config_string(core, "spool_directory"));
+	setup->spool_directory = g_strdup(zygote->generation->spool_directory != NULL
+						  ? zygote->generation->spool_directory
+						  : am_config_string(core, "spool_directory"));
 	setup->mails = (guint)am_config_int(content, "mails_per_worker");
 	setup->time_s = (guint)((am_config_int(content, "time_limit") + 999) / 1000);
 	setup->memory_bytes = (guint64)am_config_int(content, "memory_limit");

@@ -101,9 +101,9 @@ static AmEnvelope *
 scan_envelope(const ScanOptions *options, GError **error)
 {
 	g_autoptr(AmEnvelope) envelope = am_envelope_new();
-	if (options->sender != NULL && *options->sender != '\0') {
-		g_free(envelope->sender);
-		envelope->sender = NULL;
+	if (options->sender == NULL || *options->sender == '\0') {
+		envelope->sender = g_strdup("");
+	} else {
 		if (!am_address_parse_path(options->sender, TRUE, &envelope->sender, NULL, error)) {
 			g_prefix_error(error, "--sender %s: ", options->sender);
 			return NULL;

@@ -105,6 +105,7 @@ am_zygote_child_start(AmZygoteChild *child, AmConfig *config, GError **error)
 	child->generation.number = 1;
 	child->generation.config = config;
 	child->generation.workers = SCAN_WORKERS;
+	child->generation.spool_directory = child->directory;
 	child->generation.listeners = g_ptr_array_new();
 	child->generation.content_socket = g_build_filename(child->directory, "content.sock", NULL);
 	child->generation.statistics = g_new0(AmStatistics, 1);

@@ -320,17 +320,19 @@ class SinkSession(socketserver.StreamRequestHandler):
                                     for i, w in enumerate(words))
                 ok = self.answer(verb, reply)
             elif verb == "MAIL":
+                sender, recipients = None, []
                 ok = self.answer(verb, "250 2.1.0 Ok")
                 if ok:
                     sender, recipients = re.search(r"<(.*?)>", text).group(1), []
             elif verb == "RCPT":
                 address = re.search(r"<(.*?)>", text).group(1)
                 key = "RCPT " + address
-                ok = self.answer(key if key in server.script else verb, "250 2.1.5 Ok")
-                if ok:
+                ok = self.answer(key if key in server.script else verb,
+                                 "503 5.5.1 MAIL first" if sender is None else "250 2.1.5 Ok")
+                if ok and sender is not None:
                     recipients.append(address)
             elif verb == "DATA":
-                ok = self.answer(verb, "354 go ahead")
+                ok = self.answer(verb, "354 go ahead" if recipients else "554 5.5.1 no recipients")
                 if ok:
                     ok = self.data(sender, recipients, lmtp)
             elif verb == "QUIT":

@@ -18,7 +18,8 @@ SHORT = ("[next_hop]\nconnect_time = 2s\ncommand_time = 2s\ndata_init_time = 2s\
 class NextHop(unittest.TestCase):
     def test_each_step_refused_dropped_or_silent(self):
         sink = rig.Sink(self)
-        daemon = rig.Daemon(self, forward=sink.port, config=SHORT)
+        # a new connection for each mail, so that the greeting is met every time
+        daemon = rig.Daemon(self, forward=sink.port, config=SHORT + "keep = 0\n")
         cases = []
         for step in ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "dot"):
             cases += [(step, "451 4.3.0 later", "4"), (step, "554 5.7.1 never", "45"),
@@ -91,7 +92,7 @@ class Disk(unittest.TestCase):
         rig.make_user("amavis-test")
         path = subprocess.run(["mktemp", "-d", "/tmp/amavisd-disk-XXXXXX"], capture_output=True,
                               text=True, check=True).stdout.strip()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", path]).returncode:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=750,size=" + size, "tmpfs", path]).returncode:
             raise unittest.SkipTest("cannot mount")
         self.addCleanup(subprocess.run, ["sh", "-c", "umount -l %s && rmdir %s" % (path, path)])
         subprocess.run(["chown", "amavis-test", path], check=True)

@@ -28,7 +28,7 @@ static const AmSettingSpec clamav_settings[] = {
 	{ "max_file_size", AM_SETTING_SIZE, "100M", "1..2147483645",
 	  "largest mail or member looked at" },
 	{ "max_files", AM_SETTING_INT, "10000", "1..1000000", "members looked at in one mail" },
-	{ "max_recursion", AM_SETTING_INT, "17", "1..100", "containers in containers" },
+	{ "max_recursion", AM_SETTING_INT, "40", "1..100", "containers in containers" },
 	{ "max_scan_time", AM_SETTING_DURATION, "2m", "0..1h",
 	  "time for one mail; 0: until its deadline" },
 	{ "alert_encrypted", AM_SETTING_BOOL, "yes", NULL,
