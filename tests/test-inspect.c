@@ -116,6 +116,12 @@ static const struct {
 	const char *tree;
 	const char *findings;
 } mails[] = {
+	{ "base64 behind its padding",
+	  HEAD "Content-Transfer-Encoding: base64\r\n\r\nYQ==\r\nYmM=Z\r\nGVm\r\n",
+	  "1.1 text/plain text/plain 6 A. \n", "ambiguous:ambiguous:1 " },
+	{ "base64 with other bytes",
+	  HEAD "Content-Transfer-Encoding: base64\r\n\r\nY-W\r\nJ jZ!GVm\r\nYQ",
+	  "1.1 text/plain text/plain 7 . \n", "" },
 	{ "empty", "", "1.1 text/plain - 0 . \n", "" },
 	{ "no body", HEAD, "1.1 text/plain - 0 . \n", "" },
 	{ "text", HEAD "\r\nHello\r\n", "1.1 text/plain text/plain 7 . \n", "" },

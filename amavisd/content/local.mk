@@ -27,6 +27,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/sandbox-seccomp.c \
 	amavisd/content/sandbox.c \
 	amavisd/content/sandbox.h \
+	amavisd/content/transfer.c \
+	amavisd/content/transfer.h \
 	amavisd/content/types-short.c \
 	amavisd/content/types.c \
 	amavisd/content/types.h \

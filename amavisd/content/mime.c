@@ -524,6 +524,8 @@ walk_entities(Walk *walk)
 		if (!is_cut)
 			walk_body(walk, &event);
 		walk_end_leaf(walk);
+		if (leaf != NULL && walk->decoder.is_odd)
+			am_part_mark(leaf, AM_PART_AMBIGUOUS, "base64 goes on behind its padding");
 		walk_note_range(walk, leaf, event.end);
 		/* epilogues, and preambles of multiparts whose boundary comes later */
 		while (!walk->is_late && event.level >= 0) {

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gmime/gmime.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +20,6 @@
 #include "mail/spool.h"
 
 #define MEMORY_FACTOR 16  /* contents in memory altogether, times part_memory_bytes */
-#define DECODE_CHUNK 8192 /* encoded bytes decoded at a time */
 #define BID_BYTES 4096	  /* a decoder sees at most */
 
 struct _AmPartWriter {
@@ -37,50 +35,6 @@ struct _AmPartWriter {
 	gboolean is_in_file;
 	int fd; /* content above the head's size, -1 none */
 };
-
-/* ---- transfer encodings -------------------------------------------------------------------- */
-
-void
-am_transfer_decoder_init(AmTransferDecoder *decoder, int encoding)
-{
-	decoder->state = NULL;
-	if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
-	    encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE &&
-	    encoding != GMIME_CONTENT_ENCODING_UUENCODE)
-		return;
-	GMimeEncoding *state = g_new0(GMimeEncoding, 1);
-	g_mime_encoding_init_decode(state, (GMimeContentEncoding)encoding);
-	decoder->state = state;
-}
-
-gboolean
-am_transfer_decoder_feed(AmTransferDecoder *decoder, const guint8 *data, gsize len,
-			 AmDecodedFunc func, gpointer user_data)
-{
-	char out[DECODE_CHUNK + 64];
-	if (decoder->state == NULL)
-		return len == 0 || func(data, len, user_data);
-	for (gsize pos = 0; pos < len;) {
-		/* decoding never makes more of it, but for what the state still holds */
-		gsize n = MIN(len - pos, (gsize)DECODE_CHUNK);
-		gsize got = g_mime_encoding_step(decoder->state, (const char *)data + pos, n, out);
-		if (got > 0 && !func(out, got, user_data))
-			return FALSE;
-		pos += n;
-	}
-	return TRUE;
-}
-
-gboolean
-am_transfer_decoder_end(AmTransferDecoder *decoder, AmDecodedFunc func, gpointer user_data)
-{
-	char out[256];
-	if (decoder->state == NULL)
-		return TRUE;
-	gsize got = g_mime_encoding_flush(decoder->state, "", 0, out);
-	g_clear_pointer(&decoder->state, g_free);
-	return got == 0 || func(out, got, user_data);
-}
 
 /* ---- storage ------------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 
 #include "content/digest.h"
 #include "content/inspect.h"
+#include "content/transfer.h"
 #include "content/types.h"
 
 #define AM_PART_HEAD_BYTES 65536 /* of a content that are looked at for its type */
@@ -100,13 +101,3 @@ AmPartWriter *am_part_writer_new(AmPart *part, gboolean is_member);
 gboolean am_part_writer_write(AmPartWriter *writer, gconstpointer data, gsize len);
 /* Sets type, size, digest, decoder; frees the writer.  FALSE as above. */
 gboolean am_part_writer_close(AmPartWriter *writer);
-
-/* Decodes bytes of a transfer encoding in any pieces, into func(). */
-typedef gboolean (*AmDecodedFunc)(gconstpointer data, gsize len, gpointer user_data);
-typedef struct {
-	gpointer state; /* GMimeEncoding; NULL: identity */
-} AmTransferDecoder;
-void am_transfer_decoder_init(AmTransferDecoder *decoder, int encoding);
-gboolean am_transfer_decoder_feed(AmTransferDecoder *decoder, const guint8 *data, gsize len,
-				  AmDecodedFunc func, gpointer user_data);
-gboolean am_transfer_decoder_end(AmTransferDecoder *decoder, AmDecodedFunc func, gpointer user_data);
