@@ -500,8 +500,8 @@ test_no_directory(void)
 	house_init(&house);
 	g_assert_cmpint(g_rmdir(house.plugins), ==, 0);
 	house_open(&house, "");
-	house_assert_problem(&house,
-			     "amavisd.conf:2: [plugins]: directory = ", "no such directory");
+	house_assert_problem(
+		&house, "amavisd.conf:2: [plugins]: directory = ", "No such file or directory");
 	house_clear(&house);
 }
 

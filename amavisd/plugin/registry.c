@@ -10,7 +10,9 @@
 
 #include "plugin/registry.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log/log.h"
@@ -133,16 +135,18 @@ registry_find_objects(AmRegistry *registry, GPtrArray *problems)
 	const AmConfigGroup *group = am_config_group(registry->config, "plugins", NULL);
 	const char *fragments = am_config_directory(registry->config);
 	const char *configured = group != NULL ? am_config_string(group, "directory") : NULL;
+	struct stat st;
 	registry->directory = g_strdup(configured != NULL ? configured : AM_PLUGIN_DIRECTORY);
-	if (g_file_test(registry->directory, G_FILE_TEST_EXISTS)) {
+	if (stat(registry->directory, &st) == 0) {
 		registry_add_directory(registry, registry->directory, FALSE, problems);
-	} else if (configured != NULL) {
-		const char *file;
-		guint line;
-		(void)am_config_raw(group, "directory", &file, &line);
-		am_config_add_problem(problems, file, line,
-				      "[plugins]: directory = %s: there is no such directory",
-				      configured);
+	} else if (configured != NULL || errno != ENOENT) {
+		int saved = errno;
+		const char *file = NULL;
+		guint line = 0;
+		if (configured != NULL)
+			(void)am_config_raw(group, "directory", &file, &line);
+		am_config_add_problem(problems, file, line, "[plugins]: directory = %s: %s",
+				      registry->directory, g_strerror(saved));
 	}
 	if (fragments != NULL)
 		registry_add_directory(registry, fragments, TRUE, problems);

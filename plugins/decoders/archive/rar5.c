@@ -87,7 +87,8 @@ rar5_look(ArchiveSource *source, Rar5Look *look)
 		const guint8 *at = front + 4; /* the checksum is libarchive's business */
 		guint64 size, data;
 		gssize len = archive_source_peek(source, front, sizeof front, offset);
-		if (len <= 4 || !rar5_take(&at, front + len, &size) || size > HEADER_BYTES_MAX)
+		if (len <= 4 || !rar5_take(&at, front + len, &size) || size == 0 ||
+		    size > HEADER_BYTES_MAX)
 			return;
 		offset += at - front;
 		g_byte_array_set_size(block, (guint)size);
