@@ -44,3 +44,7 @@ tests_fuzz_fuzz_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_fuzz_fuzz_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 tests_fuzz_fuzz_archive_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+check_PROGRAMS += tests/fuzz/fuzz-smtp-reply
+tests_fuzz_fuzz_smtp_reply_SOURCES = tests/fuzz/fuzz-smtp-reply.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_smtp_reply_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_FUZZ_LDFLAGS)
