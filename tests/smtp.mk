@@ -3,10 +3,15 @@ TESTS += tests/test-route
 tests_test_route_SOURCES = tests/test-route.c
 tests_test_route_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test-smtp-client
-TESTS += tests/test-smtp-client
-tests_test_smtp_client_SOURCES = tests/test-smtp-client.c tests/smtp-peer.c tests/smtp-peer.h
+check_PROGRAMS += tests/test-smtp-client tests/test-smtp-delivery tests/test-smtp-parts
+TESTS += tests/test-smtp-client tests/test-smtp-delivery tests/test-smtp-parts
+SMTP_JOB_SOURCES = tests/smtp-job.c tests/smtp-job.h tests/smtp-peer.c tests/smtp-peer.h
+tests_test_smtp_client_SOURCES = tests/test-smtp-client.c $(SMTP_JOB_SOURCES)
 tests_test_smtp_client_LDADD = $(TEST_LIBS)
+tests_test_smtp_delivery_SOURCES = tests/test-smtp-delivery.c $(SMTP_JOB_SOURCES)
+tests_test_smtp_delivery_LDADD = $(TEST_LIBS)
+tests_test_smtp_parts_SOURCES = tests/test-smtp-parts.c tests/smtp-peer.c tests/smtp-peer.h
+tests_test_smtp_parts_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test-smtp-server tests/test-smtp-dialogues
 TESTS += tests/test-smtp-server tests/test-smtp-dialogues
