@@ -334,6 +334,7 @@ check_tcp(const char *address)
 	g_assert_cmpstr(peer, ==, address);
 	g_assert_cmpuint(peer_port, ==, port);
 	g_autoptr(AmStream) server = am_stream_new(accept(listener, NULL, NULL));
+	g_assert_cmpuint(am_stream_local_port(server), ==, port);
 	am_stream_queue(client, "hi\r\n", 4);
 	g_assert_true(am_stream_flush(client, after_ms(500), &error));
 	const char *line;
@@ -379,6 +380,7 @@ test_connect_unix(void)
 	g_autofree char *peer = am_stream_peer_address(client, &port);
 	g_assert_cmpstr(peer, ==, "");
 	g_assert_cmpuint(port, ==, 0);
+	g_assert_cmpuint(am_stream_local_port(client), ==, 0);
 	/* the queue is full now: a further one waits, until its deadline */
 	g_assert_null(am_stream_connect(host, 0, after_ms(30), &error));
 	g_assert_error(error, AM_ERROR, AM_ERROR_RESOURCE);

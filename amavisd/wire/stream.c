@@ -465,3 +465,20 @@ am_stream_peer_address(const AmStream *stream, guint16 *port)
 	}
 	return g_strdup(text);
 }
+
+guint16
+am_stream_local_port(const AmStream *stream)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage storage;
+	} own = { 0 };
+	socklen_t len = sizeof own;
+	if (getsockname(stream->fd, &own.any, &len) < 0)
+		return 0;
+	if (own.any.sa_family == AF_INET)
+		return ntohs(own.in4.sin_port);
+	return own.any.sa_family == AF_INET6 ? ntohs(own.in6.sin6_port) : 0;
+}

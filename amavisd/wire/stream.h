@@ -66,6 +66,8 @@ gboolean am_stream_is_idle(AmStream *stream);
 
 /* "192.0.2.1" / "2001:db8::1" / "" for Unix sockets. To be freed. */
 char *am_stream_peer_address(const AmStream *stream, guint16 *port);
+/* Port of our own end; 0 for Unix sockets. */
+guint16 am_stream_local_port(const AmStream *stream);
 
 /* Connects a stream socket until the deadline: "host" is an address literal or name, or path for a
  * Unix socket ("unix:/path").  Every address of a name is tried, each with its share of the time
