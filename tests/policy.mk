@@ -1,5 +1,5 @@
 AM_POLICY_TESTS = tests/test-category tests/test-settings tests/test-disposition \
-	tests/test-banned tests/test-policy tests/test-lua
+	tests/test-banned tests/test-policy tests/test-lua tests/test-lua-pattern
 check_PROGRAMS += $(AM_POLICY_TESTS)
 TESTS += $(AM_POLICY_TESTS)
 tests_test_category_SOURCES = tests/test-category.c
@@ -14,3 +14,5 @@ tests_test_policy_SOURCES = tests/test-policy.c tests/policy-fixture.h
 tests_test_policy_LDADD = $(TEST_LIBS)
 tests_test_lua_SOURCES = tests/test-lua.c tests/policy-fixture.h
 tests_test_lua_LDADD = $(TEST_LIBS)
+tests_test_lua_pattern_SOURCES = tests/test-lua-pattern.c
+tests_test_lua_pattern_LDADD = $(TEST_LIBS)

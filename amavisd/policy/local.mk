@@ -15,6 +15,8 @@ libamavisd_la_SOURCES += \
 	amavisd/policy/lua-handle.c \
 	amavisd/policy/lua-handle.h \
 	amavisd/policy/lua-mail.c \
+	amavisd/policy/lua-pattern.c \
+	amavisd/policy/lua-pattern.h \
 	amavisd/policy/lua-state.c \
 	amavisd/policy/lua-state.h \
 	amavisd/policy/lua-verdict.c \

@@ -7,7 +7,8 @@
  * Memory is bounded by the allocator.  Instructions are counted by a hook that is called every
  * COUNT_STEP of them, which costs next to nothing; when the allowance is used up it raises an error,
  * and from then on is called for every instruction, so that a script cannot go on by catching it.
- * Finalizers run without hooks, so scripts cannot have any.
+ * Finalizers run without hooks, so scripts cannot have any.  Nor are there hooks inside a library's
+ * function; those that could take long, matching by patterns, count for themselves.
  *
  * A script's _ENV is a proxy.  Behind it stand three tables, each inheriting from the next: the
  * current mail's globals, those set at load, and the frozen libraries. */
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "policy/lua-pattern.h"
 
 #define COUNT_STEP 10000
 
@@ -116,9 +118,24 @@ state_alloc(void *data, void *old, size_t old_size, size_t new_size)
 static void
 state_count(lua_State *lua, lua_Debug *debug)
 {
-	AmLuaState *state = am_lua_state_of(lua);
 	(void)debug;
-	state->instructions += COUNT_STEP;
+	am_lua_spend(lua, COUNT_STEP);
+}
+
+guint64
+am_lua_allowance(lua_State *lua)
+{
+	const AmLuaState *state = am_lua_state_of(lua);
+	return state->instructions < state->instructions_limit
+		       ? state->instructions_limit - state->instructions
+		       : 0;
+}
+
+void
+am_lua_spend(lua_State *lua, guint64 instructions)
+{
+	AmLuaState *state = am_lua_state_of(lua);
+	state->instructions += instructions;
 	if (state->instructions <= state->instructions_limit)
 		return;
 	lua_sethook(lua, state_count, LUA_MASKCOUNT, 1);
@@ -334,6 +351,8 @@ library_add(lua_State *lua)
 	for (gsize i = 0; i < G_N_ELEMENTS(libraries); i++) {
 		luaL_requiref(lua, libraries[i].name, libraries[i].open, FALSE);
 		library_clear(lua, libraries[i].hidden);
+		if (libraries[i].open == luaopen_string)
+			luaL_setfuncs(lua, am_lua_pattern_functions, 0);
 		am_lua_freeze(lua);
 		lua_setfield(lua, -2, libraries[i].name);
 	}

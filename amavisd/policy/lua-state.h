@@ -52,3 +52,7 @@ void am_lua_freeze(lua_State *lua);
 /* Raises error as a Lua error with the script's position; takes it.  Never returns. */
 int am_lua_raise(lua_State *lua, GError *error);
 gsize am_lua_memory(const AmLuaState *state); /* bytes in use */
+/* For bindings that may take long: instructions that are left to the call, and to count some.  When
+ * there are no more it raises an error that scripts cannot get around. */
+guint64 am_lua_allowance(lua_State *lua);
+void am_lua_spend(lua_State *lua, guint64 instructions);
