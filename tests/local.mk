@@ -1,5 +1,13 @@
 # A program for each module; each area lists its own in tests/AREA.mk.
-TEST_LIBS = libamavisd.la $(CORE_LIBS)
+TEST_LIBS = libamavisd.la
+if TSAN
+# locks that the thread sanitizer can see
+check_LTLIBRARIES += libtsanlocks.la
+libtsanlocks_la_SOURCES = tests/tsan-locks.c
+TEST_LIBS += libtsanlocks.la
+endif
+TEST_LIBS += $(CORE_LIBS)
+EXTRA_DIST += tests/tsan.supp tests/lsan.supp
 AM_TESTS_ENVIRONMENT = G_TEST_SRCDIR='$(abs_top_srcdir)/tests' G_TEST_BUILDDIR='$(abs_top_builddir)/tests' \
 	AM_TOP_SRCDIR='$(abs_top_srcdir)' AM_TOP_BUILDDIR='$(abs_top_builddir)' \
 	ASAN_OPTIONS=$${ASAN_OPTIONS-abort_on_error=1} UBSAN_OPTIONS=print_stacktrace=1 \

@@ -61,9 +61,10 @@ It works.  To go on:
   ./configure --prefix=/usr --sysconfdir=/etc && make && make install   installs it
   /etc/amavisd/amavisd.conf    is the configuration, man 5 amavisd.conf explains each key
   README.md                    has the ten lines that put it behind Postfix
-  build-quickstart/root/bin/amavisctl scan --help   tries a message without sending it
+  %s scan --help
+                               tries a message without sending it
   tools/check                  runs every test
-""")
+""" % rig.AMAVISCTL)
     return 0
 
 
