@@ -91,17 +91,19 @@ talk_expect(Talk *talk, const char *text)
 static void
 talk_take_data(Talk *talk)
 {
+	gsize searched = 0; /* no end of mail begins before */
 	g_string_truncate(talk->peer->data, 0);
 	for (;;) {
 		const char *end = g_str_has_prefix(talk->in->str, ".\r\n")
 					  ? talk->in->str
-					  : strstr(talk->in->str, "\r\n.\r\n");
+					  : strstr(talk->in->str + searched, "\r\n.\r\n");
 		if (end != NULL) {
 			gsize len = (gsize)(end - talk->in->str) + (*end == '.' ? 0 : 2);
 			g_string_append_len(talk->peer->data, talk->in->str, (gssize)len);
 			g_string_erase(talk->in, 0, (gssize)len + 3);
 			return;
 		}
+		searched = talk->in->len - MIN(talk->in->len, 4);
 		if (!talk_fill(talk)) {
 			talk_fail(talk, "no final dot", "");
 			return;

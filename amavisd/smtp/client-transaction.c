@@ -162,7 +162,7 @@ attempt_is_decided(const Attempt *attempt)
 	       (attempt->mail != NULL && !am_reply_is_success(attempt->mail));
 }
 
-/* FALSE with *failure: the connection was lost on the way; *failure may be the peer's 421. */
+/* FALSE with *failure: the connection was lost on the way. */
 static gboolean
 attempt_commands(Attempt *attempt, AmReply **failure)
 {
@@ -218,11 +218,11 @@ attempt_send(Attempt *attempt, AmReply **failure)
 	g_autoptr(GError) error = NULL;
 	if (am_edits_write(transaction->edits, transaction->fd, transaction->size,
 			   transaction->report, am_dot_writer_write, &writer, &error) &&
-	    am_dot_writer_finish(&writer, &error) &&
-	    am_stream_flush(connection->stream,
-			    am_smtp_connection_until(connection, connection->config->data_block_ms),
-			    &error))
-		return TRUE;
+	    am_dot_writer_finish(&writer, &error))
+		/* a flush that fails did not hand the last byte to the kernel, so the dot is not
+		 * whole either */
+		return am_smtp_connection_flush(connection, connection->config->data_block_ms,
+						"sending the mail", failure);
 	connection->is_dropped = TRUE;
 	*failure = sink.is_peer_lost
 			   ? am_reply_new(451, "4.4.2", "%s: sending the mail: %s",
