@@ -390,7 +390,7 @@ master_begin_reload(Master *master)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(AmConfig) config = am_config_load(master->options->config_file, problems);
 	if (config != NULL) {
-		g_autoptr(AmIdentity) identity =
+		g_autoptr(AmIdentity) identity G_GNUC_UNUSED =
 			am_master_check(config, master->options->check, problems);
 	}
 	if (problems->len > 0)

@@ -336,7 +336,7 @@ am_pipeline_try(AmPipelineThread *thread, AmMail *mail)
 	AmInspectContext counted = thread->inspect;
 	AmRecord *record = pipeline_begin(thread, mail, &mark);
 	thread->inspect.statistics = NULL;
-	g_autoptr(AmReply) refusal = pipeline_look(thread, record, &mark);
+	g_autoptr(AmReply) refusal G_GNUC_UNUSED = pipeline_look(thread, record, &mark);
 	thread->inspect = counted;
 	record->total_us = g_get_monotonic_time() - mail->start_us;
 	return record;

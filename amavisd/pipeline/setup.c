@@ -67,7 +67,7 @@ setup_check_routes(const AmConfig *config, GPtrArray *problems)
 void
 am_setup_check(AmConfig *config, GPtrArray *problems)
 {
-	g_autoptr(AmRegistry) registry = am_registry_new(config, problems);
+	g_autoptr(AmRegistry) registry G_GNUC_UNUSED = am_registry_new(config, problems);
 	g_autoptr(AmPolicy) policy = am_policy_new(config, problems);
 	g_autoptr(GError) error = NULL;
 

@@ -94,6 +94,7 @@ am_server_queue_reply(AmSmtpServer *server, const AmReply *reply)
 		server->errors_in_row = 0;
 }
 
+G_GNUC_PRINTF(4, 0)
 static void
 server_reply_va(AmSmtpServer *server, int code, const char *enhanced, const char *format,
 		va_list args)

@@ -99,7 +99,7 @@ am_cmd_config(int argc, char **argv)
 	if (config != NULL) {
 		/* as a start does: scripts and plugins are not run by root.  show wants the tables
 		 * of the plugins in this process, so it loads them here */
-		g_autoptr(AmIdentity) identity =
+		g_autoptr(AmIdentity) identity G_GNUC_UNUSED =
 			am_master_check(config, is_show ? NULL : am_master_check_content, problems);
 		if (is_show)
 			am_master_check_content(config, problems);
