@@ -121,6 +121,44 @@ test_suppression_lover(void)
 	g_assert_cmpstr(am_notify_suppression(mail, disposition), ==, "virus");
 }
 
+static void
+test_suppression_fake(void)
+{
+	static const struct {
+		const char *setting, *first, *second;
+		gboolean is_told;
+	} cases[] = {
+		{ "*", "Eicar", NULL, FALSE },
+		{ "", "Eicar", NULL, TRUE },
+		{ "!eicar*, *", "Win.Eicar", NULL, FALSE },
+		{ "!*eicar*, *", "Win.Eicar-1", NULL, TRUE },
+		{ "!*eicar*, *", "Win.Eicar-1", "Worm.Sober", FALSE },
+		{ "Worm.*", "Win.Eicar-1", "Win.Trojan", TRUE },
+		{ "Worm.*", "Win.Eicar-1", "worm.sober", FALSE },
+		{ "Worm.*", NULL, NULL, FALSE }, /* a hook said so: nobody knows */
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GPtrArray) list = make_list();
+		g_autoptr(AmMail) mail = make_mail("s@x.org", MAIL, TRUE);
+		AmDisposition *disposition = add_disposition(list, mail, "a@x.org");
+		disposition->blocking = AM_CATEGORY_VIRUS;
+		disposition->settings = g_new0(AmSettings, 1);
+		am_settings_init(disposition->settings);
+		g_assert_true(am_settings_set(disposition->settings, "fake_sender_viruses",
+					      cases[i].setting, NULL));
+		am_report_add_finding(mail->report, "macro", "Worm.Not", "clamav", -1, NULL);
+		if (cases[i].first != NULL)
+			am_report_add_finding(mail->report, "virus", cases[i].first, "clamav", -1,
+					      NULL);
+		if (cases[i].second != NULL)
+			am_report_add_finding(mail->report, "virus", cases[i].second, "clamav", -1,
+					      NULL);
+		g_test_message("%s: %s", cases[i].setting, cases[i].first);
+		g_assert_cmpstr(am_notify_suppression(mail, disposition), ==,
+				cases[i].is_told ? NULL : "virus");
+	}
+}
+
 /* ---- what is in it ---- */
 
 static void
@@ -379,6 +417,51 @@ test_send(gconstpointer data)
 }
 
 static void
+test_admin(void)
+{
+	const char *const scripts[] = { HELLO
+					"C:MAIL FROM:<>\nC:RCPT TO:<admin@x.org> NOTIFY=NEVER\r\n"
+					"C:DATA\n" OK OK "S:354 go\nD\nS:250 2.0.0 queued as N1\n",
+					NULL };
+	AmSmtpClientConfig config = { .connect_ms = LONG_MS, .command_ms = LONG_MS,
+				      .data_init_ms = LONG_MS, .data_block_ms = LONG_MS,
+				      .data_final_ms = LONG_MS, .quit_ms = LONG_MS,
+				      .hostname = "me.example" };
+	g_autoptr(Peer) peer = peer_new(scripts);
+	g_autofree char *text = peer_route(peer, "smtp");
+	g_autoptr(AmRoute) route = am_route_parse(text, NULL);
+	AmDeliverContext context = { .pool = am_smtp_pool_new(&config),
+				     .notify = route,
+				     .hostname = "me.example" };
+	g_autoptr(GPtrArray) list = make_list();
+	g_autoptr(AmMail) mail = make_mail("s@x.org", MAIL, TRUE);
+	AmDisposition *delivered = add_disposition(list, mail, "\xc3\xa4@x.org");
+	(void)add_disposition(list, mail, "b@x.org");
+	delivered->destiny = AM_DESTINY_PASS;
+	delivered->is_delivered = TRUE;
+	am_notify_admin(&context, mail, "admin@x.org", list, "A/Abc");
+	am_smtp_pool_free(context.pool);
+	peer_join(peer);
+	assert_7bit(peer->data);
+	static const char *const expected[] = {
+		"From: \"Mail content filter\" <postmaster@me.example>\r\nTo: <admin@x.org>\r\n"
+		"Subject: Mail content filter: banned (",
+		"\r\nAuto-Submitted: auto-generated\r\n",
+		"\r\nCategory:\r\n    banned\r\nReason:\r\n    banned: x.exe\r\nOur id:\r\n    ",
+		"\r\nSender:\r\n    <s@x.org>\r\nRecipients:\r\n    <\\x{E4}@x.org>: delivered\r\n"
+		"    <b@x.org>: bounced\r\nSubject:\r\n    hello ?\r\nMessage-ID:\r\n    m1@x.org\r\n"
+		"Kept in quarantine:\r\n    A/Abc\r\n",
+		"\r\nContent-Type: text/rfc822-headers\r\n",
+		"\r\n\r\n" HEADER,
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
+		g_test_message("%s", expected[i]);
+		g_assert_nonnull(strstr(peer->data->str, expected[i]));
+	}
+	g_assert_null(strstr(peer->data->str, "secret"));
+}
+
+static void
 test_nothing_to_send(void)
 {
 	const char *const scripts[] = { "drop", NULL };
@@ -413,7 +496,9 @@ main(int argc, char **argv)
 		g_test_add_data_func(name, &suppression_cases[i], test_suppression);
 	}
 	g_test_add_func("/notify/suppression-lover", test_suppression_lover);
+	g_test_add_func("/notify/suppression-fake", test_suppression_fake);
 	g_test_add_func("/notify/compose", test_compose);
+	g_test_add_func("/notify/admin", test_admin);
 	for (gsize i = 0; i < G_N_ELEMENTS(header_cases); i++) {
 		g_autofree char *name = g_strconcat("/notify/header/", header_cases[i].name, NULL);
 		g_test_add_data_func(name, &header_cases[i], test_header);

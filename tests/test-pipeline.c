@@ -109,6 +109,21 @@ am_notify_dsn(const AmDeliverContext *context G_GNUC_UNUSED, const AmMail *mail 
 	return !dsn_fails;
 }
 
+AmCategory
+am_notify_category(const AmDisposition *disposition)
+{
+	return disposition->blocking != AM_CATEGORY_NONE ? disposition->blocking
+							 : disposition->main_category;
+}
+
+void
+am_notify_admin(const AmDeliverContext *context G_GNUC_UNUSED, const AmMail *mail G_GNUC_UNUSED,
+		const char *address, GPtrArray *dispositions, const char *kept)
+{
+	g_string_append_printf(diary, "admin:%s=%u%s ", address, dispositions->len,
+			       *kept != '\0' ? "(kept)" : "");
+}
+
 /* ---- the content worker -------------------------------------------------------------------- */
 
 typedef struct {
@@ -427,6 +442,73 @@ test_scanner_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	assert_line_has(fixture, "failed=clamav");
 }
 
+/* ---- copies and notices ---------------------------------------------------------------------- */
+
+#define COPY_CONFIG \
+	CONFIG "always_bcc = copy@example.net\nvirus_admin = admin@example.net\n" \
+	       "clean_admin = clean@example.net\n"
+
+static const struct {
+	const char *recipients;
+	gboolean is_lmtp;
+	const char *codes, *diary;
+} copies[] = {
+	{ "ok", FALSE, "250", "delivered delivered admin:admin@example.net=1 " },
+	/* one copy and one notice, however many recipients */
+	{ "ok x", FALSE, "250", "delivered delivered admin:admin@example.net=2(kept) " },
+	{ "x", FALSE, "250", "admin:admin@example.net=1(kept) " },
+	{ "no", FALSE, "550", "refused admin:admin@example.net=1 " },
+	/* none of what comes again */
+	{ "ok later", FALSE, "450", "delivered deferred " },
+	{ "temp", FALSE, "450", "" },
+	{ "ok later", TRUE, "250 450", "delivered deferred delivered admin:admin@example.net=1 " },
+};
+
+static void
+test_copies(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	pipeline_close(fixture);
+	rig_configure(&fixture->rig, COPY_CONFIG);
+	pipeline_open(fixture);
+	for (gsize i = 0; i < G_N_ELEMENTS(copies); i++) {
+		g_test_message("%s", copies[i].recipients);
+		g_string_truncate(diary, 0);
+		g_autofree char *codes = run(fixture, copies[i].recipients, copies[i].is_lmtp);
+		g_assert_cmpstr(codes, ==, copies[i].codes);
+		g_assert_cmpstr(diary->str, ==, copies[i].diary);
+	}
+}
+
+/* Who gets the mail anyway gets no copy, and one that fails changes nothing. */
+static void
+test_copy_special(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *config, *diary, *log;
+	} cases[] = {
+		{ CONFIG "always_bcc = x@example.com\n", "delivered ", NULL },
+		{ CONFIG "always_bcc = no@example.com\n", "delivered refused ",
+		  "no copy to <no@example.com>: 550" },
+		{ CONFIG "always_bcc = copy@example.com\n", "delivered delivered ",
+		  "copy to <copy@example.com>: 250" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *contents = NULL;
+		pipeline_close(fixture);
+		rig_configure(&fixture->rig, cases[i].config);
+		pipeline_open(fixture);
+		g_string_truncate(diary, 0);
+		g_autofree char *codes = run(fixture, "x", FALSE);
+		g_assert_cmpstr(codes, ==, "250");
+		g_assert_cmpstr(diary->str, ==, cases[i].diary);
+		g_assert_true(g_file_get_contents(fixture->log_path, &contents, NULL, NULL));
+		if (cases[i].log != NULL)
+			g_assert_nonnull(strstr(contents, cases[i].log));
+		else
+			g_assert_null(strstr(contents, "copy to"));
+	}
+}
+
 /* ---- trying -------------------------------------------------------------------------------- */
 
 static void
@@ -538,6 +620,8 @@ main(int argc, char **argv)
 	ADD("/pipeline/no-worker", NULL, test_no_worker);
 	ADD("/pipeline/no-worker-pass", NULL, test_no_worker_pass);
 	ADD("/pipeline/scanner-fails", NULL, test_scanner_fails);
+	ADD("/pipeline/copies", "virus", test_copies);
+	ADD("/pipeline/copy-special", NULL, test_copy_special);
 	ADD("/pipeline/try", "virus", test_try);
 	ADD("/pipeline/try-fails", "virus", test_try_fails);
 	ADD("/pipeline/size-limit", NULL, test_size_limit);

@@ -21,7 +21,8 @@ test_defaults(void)
 		{ "spammy_destiny", "pass" },
 		{ "bad_header_destiny", "pass" },
 		{ "oversized_destiny", "bounce" },
-		{ "mta_error_destiny", "tempfail" },
+		{ "mta_error_admin", "" },
+		{ "fake_sender_viruses", "*" },
 		{ "clean_destiny", "pass" },
 		{ "tag_level", "2" },
 		{ "tag2_level", "6.31" },
@@ -135,6 +136,8 @@ test_set_bad(void)
 		{ "finding_categories", "=virus", "\"=virus\" is not a pair" },
 		{ "spam_subject_tag", "a\r\nBcc: x", "one line" },
 		{ "spam_subject_tag", "\xff", "one line" },
+		{ "virus_admin", "a@x.org, b@x.org", "is not an address" },
+		{ "mta_error_destiny", "pass", "unknown setting" },
 	};
 	AmSettings settings, before;
 	am_settings_init(&settings);

@@ -171,6 +171,21 @@ test_archive(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_null(strstr(text, "c d"));
 }
 
+/* What policy puts off is not kept yet. */
+static void
+test_archive_later(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	AmDisposition *one = fixture->dispositions->pdata[0];
+	AmDisposition *two = fixture->dispositions->pdata[1];
+	one->settings->archive_quarantine = two->settings->archive_quarantine = "archive";
+	one->destiny = AM_DESTINY_TEMPFAIL;
+	g_assert_null(store(fixture));
+	g_assert_cmpuint(fixture->n_stored, ==, 1);
+	g_autofree char *copy = stored(fixture, "archive");
+	g_assert_null(strstr(copy, "<b@example.com>"));
+	g_assert_nonnull(strstr(copy, "X-Envelope-To: <\"c d\"@example.com>\r\n"));
+}
+
 /* Archive and quarantine in one place: one copy. */
 static void
 test_same_place(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -260,6 +275,7 @@ main(int argc, char **argv)
 	ADD("/store/header", test_header);
 	ADD("/store/listed", test_listed);
 	ADD("/store/archive", test_archive);
+	ADD("/store/archive-later", test_archive_later);
 	ADD("/store/same-place", test_same_place);
 	ADD("/store/unknown", test_unknown);
 	ADD("/store/taken", test_taken);

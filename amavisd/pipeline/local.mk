@@ -1,4 +1,6 @@
 libamavisd_la_SOURCES += \
+	amavisd/pipeline/copies.c \
+	amavisd/pipeline/copies.h \
 	amavisd/pipeline/deliver.c \
 	amavisd/pipeline/deliver.h \
 	amavisd/pipeline/host.c \
@@ -7,7 +9,9 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/inspect.h \
 	amavisd/pipeline/judge.c \
 	amavisd/pipeline/judge.h \
+	amavisd/pipeline/notify-admin.c \
 	amavisd/pipeline/notify-compose.c \
+	amavisd/pipeline/notify-private.h \
 	amavisd/pipeline/notify.c \
 	amavisd/pipeline/notify.h \
 	amavisd/pipeline/pipeline-private.h \

@@ -21,6 +21,7 @@
 
 #include "mail/address.h"
 #include "mail/spool.h"
+#include "pipeline/notify-private.h"
 
 #define COMPOSE_HEADER_MAX 65536u /* bytes of the mail's header section that go back */
 #define COMPOSE_TEXT_MAX 800u	  /* bytes of a reply or reason */
@@ -29,9 +30,8 @@
 
 /* ---- making text safe ---- */
 
-/* Printable ASCII; everything else becomes '?', and so it stays one line. */
-static void
-compose_append_ascii(GString *out, const char *text)
+void
+am_notify_append_ascii(GString *out, const char *text)
 {
 	guint n = 0;
 	for (const char *at = text; *at != '\0' && n < COMPOSE_TEXT_MAX; at++) {
@@ -63,7 +63,7 @@ compose_append_address(GString *out, const char *address)
 	if (am_address_is_ascii(valid)) {
 		g_autofree char *quoted = am_address_quote(valid);
 		g_string_append(out, "rfc822; ");
-		compose_append_ascii(out, quoted);
+		am_notify_append_ascii(out, quoted);
 	} else {
 		g_string_append(out, "utf-8; ");
 		compose_append_utf8_xtext(out, valid);
@@ -88,12 +88,11 @@ compose_decode_xtext(const char *text)
 	return g_utf8_make_valid(out->str, (gssize)out->len);
 }
 
-/* A reason in lines for people, indented. */
-static void
-compose_append_wrapped(GString *out, const char *text)
+void
+am_notify_append_wrapped(GString *out, const char *text)
 {
 	g_autoptr(GString) ascii = g_string_new(NULL);
-	compose_append_ascii(ascii, text);
+	am_notify_append_ascii(ascii, text);
 	g_auto(GStrv) words = g_strsplit(ascii->str, " ", -1);
 	gsize column = 0;
 	for (char **word = words; *word != NULL; word++) {
@@ -109,6 +108,18 @@ compose_append_wrapped(GString *out, const char *text)
 		column += (column == 0 ? 4 : 1) + len;
 	}
 	g_string_append(out, "\r\n");
+}
+
+void
+am_notify_append_path(GString *out, const char *address)
+{
+	g_autofree char *valid = g_utf8_make_valid(address, -1);
+	g_string_append_c(out, '<');
+	if (am_address_is_ascii(valid))
+		am_notify_append_ascii(out, valid);
+	else
+		compose_append_utf8_xtext(out, valid);
+	g_string_append_c(out, '>');
 }
 
 /* ---- what happened to a recipient ---- */
@@ -163,24 +174,20 @@ compose_people(GString *out, const AmMail *mail, const char *hostname, GPtrArray
 			     "They and the reason for each are listed below.\r\n\r\n");
 	if (mail->report != NULL && *mail->report->subject != '\0') {
 		g_string_append(out, "Subject of your mail:\r\n");
-		compose_append_wrapped(out, mail->report->subject);
+		am_notify_append_wrapped(out, mail->report->subject);
 	}
 	if (mail->report != NULL && *mail->report->message_id != '\0') {
 		g_string_append(out, "Its Message-ID:\r\n");
-		compose_append_wrapped(out, mail->report->message_id);
+		am_notify_append_wrapped(out, mail->report->message_id);
 	}
 	g_string_append_printf(out, "Our id for it:\r\n    %s\r\n", mail->id);
 	for (guint i = 0; i < dispositions->len; i++) {
 		const AmDisposition *disposition = dispositions->pdata[i];
 		g_autofree char *reason = compose_reason(disposition);
-		g_autofree char *valid = g_utf8_make_valid(disposition->recipient->address, -1);
-		g_string_append(out, "\r\n<");
-		if (am_address_is_ascii(valid))
-			compose_append_ascii(out, valid);
-		else
-			compose_append_utf8_xtext(out, valid);
-		g_string_append(out, ">:\r\n");
-		compose_append_wrapped(out, reason);
+		g_string_append(out, "\r\n");
+		am_notify_append_path(out, disposition->recipient->address);
+		g_string_append(out, ":\r\n");
+		am_notify_append_wrapped(out, reason);
 	}
 }
 
@@ -188,7 +195,7 @@ static void
 compose_field(GString *out, const char *name, const char *type, const char *text)
 {
 	g_string_append_printf(out, "%s: %s", name, type);
-	compose_append_ascii(out, text);
+	am_notify_append_ascii(out, text);
 	g_string_append(out, "\r\n");
 }
 
@@ -217,9 +224,9 @@ compose_original_recipient(GString *out, const char *orcpt)
 	g_autofree char *type = g_strdup_printf("%.*s; ", (int)(address - orcpt), orcpt);
 	g_autofree char *decoded = compose_decode_xtext(address + 1);
 	g_string_append(out, "Original-Recipient: ");
-	compose_append_ascii(out, type);
+	am_notify_append_ascii(out, type);
 	if (am_address_is_ascii(decoded))
-		compose_append_ascii(out, decoded);
+		am_notify_append_ascii(out, decoded);
 	else
 		compose_append_utf8_xtext(out, decoded);
 	g_string_append(out, "\r\n");
@@ -355,6 +362,16 @@ compose_header_part(GString *out, const GString *header)
 		compose_append_quoted_printable(out, header);
 	if (!g_str_has_suffix(out->str, "\r\n"))
 		g_string_append(out, "\r\n");
+}
+
+gboolean
+am_notify_append_header_part(GString *out, const AmMail *mail, GError **error)
+{
+	g_autoptr(GString) header = compose_read_header(mail, error);
+	if (header == NULL)
+		return FALSE;
+	compose_header_part(out, header);
+	return TRUE;
 }
 
 /* ---- the whole ---- */

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Bounces: whether one may be sent, and sending it.  What it says is written by notify-compose.c.
+/* Bounces and notices: whether one may be sent, and sending it.  What they say is written by
+ * notify-compose.c and notify-admin.c.
  *
- * The DSN is a mail of its own from the null sender, so that nobody answers it (RFC 3464 2), and
+ * Each is a mail of its own from the null sender, so that nobody answers it (RFC 3464 2), and
  * asks for no DSN about itself. */
 
 #include <config.h>
@@ -18,9 +19,49 @@
 #include "log/log.h"
 #include "mail/address.h"
 #include "mail/fd.h"
+#include "policy/collect.h"
 
 #define NOTIFY_TIME_US                                                                             \
 	(G_GINT64_CONSTANT(600) * G_USEC_PER_SEC) /* without a deadline of the mail */
+
+typedef struct {
+	const char *name; /* of the virus, in lower case */
+	gboolean is_fake;
+} FakeQuery;
+
+/* The first glob that matches decides; behind a "!" it means the opposite. */
+static gboolean
+notify_fake_word(const char *word, gsize len, gpointer user_data)
+{
+	FakeQuery *query = user_data;
+	gboolean is_true = *word == '!';
+	g_autofree char *glob = g_ascii_strdown(word + is_true, (gssize)len - is_true);
+	if (!g_pattern_match_simple(glob, query->name))
+		return TRUE;
+	query->is_fake = !is_true;
+	return FALSE;
+}
+
+/* Is there a virus that fakes senders, or none that we know the name of? */
+static gboolean
+notify_is_fake(const AmMail *mail, const AmSettings *settings)
+{
+	guint n_known = 0;
+	if (mail->report == NULL || settings == NULL || mail->report->n_findings_lost > 0)
+		return TRUE;
+	for (guint i = 0; i < mail->report->findings->len; i++) {
+		const AmFinding *finding = mail->report->findings->pdata[i];
+		if (am_collect_finding_category(settings, finding) != AM_CATEGORY_VIRUS)
+			continue;
+		g_autofree char *name = g_ascii_strdown(finding->name, -1);
+		FakeQuery query = { .name = name };
+		am_settings_each_word(settings->fake_sender_viruses, notify_fake_word, &query);
+		if (query.is_fake)
+			return TRUE;
+		n_known++;
+	}
+	return n_known == 0;
+}
 
 const char *
 am_notify_suppression(const AmMail *mail, const AmDisposition *disposition)
@@ -29,8 +70,9 @@ am_notify_suppression(const AmMail *mail, const AmDisposition *disposition)
 	if (*obstacle != '\0')
 		return obstacle;
 	/* the sender of a virus is a lie, or does not know: the notice would hit the wrong one */
-	if (disposition->blocking == AM_CATEGORY_VIRUS ||
-	    am_category_set_has(&disposition->categories, AM_CATEGORY_VIRUS))
+	if ((disposition->blocking == AM_CATEGORY_VIRUS ||
+	     am_category_set_has(&disposition->categories, AM_CATEGORY_VIRUS)) &&
+	    notify_is_fake(mail, disposition->settings))
 		return "virus";
 	return NULL;
 }
@@ -65,11 +107,11 @@ notify_choose(const AmMail *mail, GPtrArray *dispositions)
 	return chosen;
 }
 
-/* The DSN in a descriptor; -1 with error. */
+/* The text in a descriptor; -1 with error. */
 static int
 notify_store(const GString *text, GError **error)
 {
-	g_auto(AmFd) fd = memfd_create("amavisd-dsn", MFD_CLOEXEC);
+	g_auto(AmFd) fd = memfd_create("amavisd-notice", MFD_CLOEXEC);
 	if (fd < 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "memfd_create");
 		return -1;
@@ -79,34 +121,34 @@ notify_store(const GString *text, GError **error)
 	return g_steal_fd(&fd);
 }
 
-/* Envelope from nobody to the sender of the mail, which came in as the mail did ("*" routes). */
+/* Envelope from nobody to address, which came in as the mail did ("*" routes). */
 static AmEnvelope *
-notify_envelope(const AmMail *mail)
+notify_envelope(const AmMail *mail, const char *address)
 {
 	AmEnvelope *envelope = am_envelope_new();
-	AmRecipient *recipient = am_envelope_add_recipient(envelope, mail->envelope->sender);
+	AmRecipient *recipient = am_envelope_add_recipient(envelope, address);
 	g_free(envelope->sender);
 	envelope->sender = g_strdup("");
 	g_free(envelope->peer_address);
 	envelope->peer_address = g_strdup(mail->envelope->peer_address);
 	envelope->local_port = mail->envelope->local_port;
-	/* then the sender's address stands in the header too */
-	envelope->smtputf8 = !am_address_is_ascii(mail->envelope->sender);
+	/* then it stands in the header too */
+	envelope->smtputf8 = !am_address_is_ascii(address);
 	g_free(recipient->notify);
 	recipient->notify = g_strdup("NEVER");
 	return envelope;
 }
 
-/* Hands the DSN over.  Returns the last word on it. */
+/* Hands the text over.  Returns the last word on it. */
 static AmReply *
-notify_send(const AmDeliverContext *context, const AmMail *mail, const GString *text,
-	    char **queue_id)
+notify_send(const AmDeliverContext *context, const AmMail *mail, const char *address,
+	    const GString *text, char **queue_id)
 {
 	g_autoptr(GError) error = NULL;
 	g_auto(AmFd) fd = notify_store(text, &error);
 	if (fd < 0)
 		return am_reply_from_error(error);
-	g_autoptr(AmEnvelope) envelope = notify_envelope(mail);
+	g_autoptr(AmEnvelope) envelope = notify_envelope(mail, address);
 	AmSmtpTransaction transaction = {
 		.envelope = envelope,
 		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),
@@ -137,7 +179,7 @@ am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *di
 	if (chosen->len == 0)
 		return TRUE;
 	g_autoptr(GString) text = am_notify_compose(mail, context->hostname, chosen, &error);
-	reply = text != NULL ? notify_send(context, mail, text, queue_id)
+	reply = text != NULL ? notify_send(context, mail, mail->envelope->sender, text, queue_id)
 			     : am_reply_from_error(error);
 	if (am_reply_is_success(reply)) {
 		notify_set_suppressed(chosen, "");
@@ -154,4 +196,22 @@ am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *di
 	*failure = am_reply_new(451, "4.5.0", "id=%s, the sender could not be notified: %s",
 				mail->id, said);
 	return FALSE;
+}
+
+void
+am_notify_admin(const AmDeliverContext *context, const AmMail *mail, const char *address,
+		GPtrArray *dispositions, const char *quarantine)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *queue_id = NULL;
+	g_autoptr(GString) text = am_notify_compose_admin(mail, context->hostname, address,
+							  dispositions, quarantine, &error);
+	g_autoptr(AmReply) reply = text != NULL
+					   ? notify_send(context, mail, address, text, &queue_id)
+					   : am_reply_from_error(error);
+	g_autofree char *said = am_reply_to_string(reply);
+	gboolean is_sent = am_reply_is_success(reply);
+	am_log(is_sent ? AM_LOG_INFO : AM_LOG_WARNING, mail->id, "%s <%s>: %s",
+	       is_sent ? "notice to" : "no notice to", address,
+	       error != NULL ? error->message : said);
 }

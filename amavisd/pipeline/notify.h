@@ -3,9 +3,10 @@
  */
 #pragma once
 
-/* Bounces: a delivery status notification (RFC 3464 in the multipart/report of RFC 6522) from us to
+/* Bounces and notices.  A bounce is a delivery status notification (RFC 3464 in the multipart/report of RFC 6522) from us to
  * the sender of a mail, for the recipients that did not get it.  It names recipient and reason and
- * carries the header section of the mail, never its body: no malware goes back. */
+ * carries the header section of the mail, never its body: no malware goes back.
+ * A notice tells an admin of a mail, and has the header section too. */
 
 #include <glib.h>
 
@@ -28,3 +29,14 @@ gboolean am_notify_dsn(const AmDeliverContext *context, const AmMail *mail,
 /* The DSN itself, header and body with CRLF line ends, 7bit.  dispositions: those it is about. */
 GString *am_notify_compose(const AmMail *mail, const char *hostname, GPtrArray *dispositions,
 			   GError **error);
+
+/* The category for which policy acted on this recipient: what blocked the mail, MTA_ERROR when the
+ * next hop refused it, else the main one. */
+AmCategory am_notify_category(const AmDisposition *disposition);
+/* Sends a notice to an admin's address by the notify route, from the null sender; what fails is
+ * logged.  dispositions: those it is about, at least one; quarantine: where the mail is kept or "". */
+void am_notify_admin(const AmDeliverContext *context, const AmMail *mail, const char *address,
+		     GPtrArray *dispositions, const char *quarantine);
+/* The notice itself, 7bit but for an address that is not. */
+GString *am_notify_compose_admin(const AmMail *mail, const char *hostname, const char *address,
+				 GPtrArray *dispositions, const char *quarantine, GError **error);

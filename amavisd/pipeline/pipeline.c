@@ -20,6 +20,7 @@
 #include "pipeline/pipeline.h"
 
 #include "log/log.h"
+#include "pipeline/copies.h"
 #include "pipeline/deliver.h"
 #include "pipeline/host.h"
 #include "pipeline/inspect.h"
@@ -213,7 +214,8 @@ pipeline_bounce_late(AmPipelineThread *thread, AmRecord *record)
 	record->replies = am_disposition_replies(record->dispositions, FALSE);
 }
 
-/* deliver and reply, with the bounces before and behind. */
+/* deliver and reply, with the bounces before and behind.  Copies and notices come last, when the mail
+ * will not come again. */
 static void
 pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, gint64 *mark)
 {
@@ -224,6 +226,9 @@ pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, g
 	record->replies = am_disposition_replies(record->dispositions, is_lmtp);
 	if (!is_lmtp)
 		pipeline_bounce_late(thread, record);
+	if (is_lmtp || !am_reply_is_temporary(record->replies->pdata[0]))
+		am_copies_send(&thread->pipeline->deliver, record->mail, record->dispositions,
+			       record->quarantine_location);
 	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
 }
 

@@ -76,7 +76,8 @@ store_get_targets(GPtrArray *dispositions)
 		AmDisposition *disposition = dispositions->pdata[i];
 		store_add(targets, disposition->quarantine, disposition,
 			  store_category(disposition));
-		if (disposition->settings != NULL)
+		/* what policy puts off comes again, and is kept then */
+		if (disposition->settings != NULL && disposition->destiny != AM_DESTINY_TEMPFAIL)
 			store_add(targets, disposition->settings->archive_quarantine, disposition,
 				  AM_CATEGORY_NONE);
 	}

@@ -242,7 +242,6 @@ judge_tag_subject(AmDisposition *disposition, const char *text, GError **error)
 {
 	static const char *const settings[AM_N_CATEGORIES] = {
 		[AM_CATEGORY_CLEAN] = "clean_subject_tag",
-		[AM_CATEGORY_MTA_ERROR] = "mta_error_subject_tag",
 		[AM_CATEGORY_OVERSIZED] = "oversized_subject_tag",
 		[AM_CATEGORY_BAD_HEADER] = "bad_header_subject_tag",
 		[AM_CATEGORY_SPAMMY] = "spammy_subject_tag",
@@ -252,10 +251,11 @@ judge_tag_subject(AmDisposition *disposition, const char *text, GError **error)
 		[AM_CATEGORY_VIRUS] = "virus_subject_tag",
 	};
 	AmSettings *own = disposition->settings;
+	const char *name = settings[disposition->main_category];
 	/* tags of the spam levels come before the category's */
 	return am_settings_set(own, "tag2_subject", text, error) &&
 	       am_settings_set(own, "tag3_subject", text, error) &&
-	       am_settings_set(own, settings[disposition->main_category], text, error);
+	       (name == NULL || am_settings_set(own, name, text, error));
 }
 
 /* What went wrong with us is for the log, not for the client. */

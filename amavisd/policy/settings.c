@@ -35,6 +35,10 @@ typedef enum {
 	FIELD_FINDINGS, /* kind=category list */
 } FieldType;
 
+#define ADMIN(X, cat, CAT)                                                                         \
+	X(cat "_admin", STRING, "", NULL, "address that is told of " cat " mail", ADDRESS,         \
+	  admin[AM_CATEGORY_##CAT])
+
 #define PER_CATEGORY(X, cat, CAT, destiny_default, quarantine_default, tag_default)                \
 	X(cat "_destiny", ENUM, destiny_default, DESTINIES, "what happens to mail that is " cat,   \
 	  ENUM, destiny[AM_CATEGORY_##CAT])                                                        \
@@ -45,8 +49,7 @@ typedef enum {
 	  quarantine[AM_CATEGORY_##CAT])                                                           \
 	X(cat "_subject_tag", STRING, tag_default, NULL, "put before the subject of " cat " mail", \
 	  TEXT, subject_tag[AM_CATEGORY_##CAT])                                                    \
-	X(cat "_admin", STRING, "", NULL, "who is told of " cat " mail", TEXT,                     \
-	  admin[AM_CATEGORY_##CAT])
+	ADMIN(X, cat, CAT)
 
 #define SETTINGS(X)                                                                                \
 	PER_CATEGORY(X, "virus", VIRUS, "discard", "blocked:file", "")                             \
@@ -56,7 +59,7 @@ typedef enum {
 	PER_CATEGORY(X, "spammy", SPAMMY, "pass", "", "")                                          \
 	PER_CATEGORY(X, "bad_header", BAD_HEADER, "pass", "blocked:file", "")                      \
 	PER_CATEGORY(X, "oversized", OVERSIZED, "bounce", "", "")                                  \
-	PER_CATEGORY(X, "mta_error", MTA_ERROR, "tempfail", "", "")                                \
+	ADMIN(X, "mta_error", MTA_ERROR) /* the next hop decides all else */                       \
 	PER_CATEGORY(X, "clean", CLEAN, "pass", "", "")                                            \
 	X("bypass_virus_checks", BOOL, "no", NULL, "no virus checks", BOOL, bypass_virus)          \
 	X("bypass_spam_checks", BOOL, "no", NULL, "no spam checks", BOOL, bypass_spam)             \
@@ -112,7 +115,11 @@ typedef enum {
 	  add_spam_headers)                                                                        \
 	X("archive_quarantine", STRING, "", NULL, "quarantine that keeps a copy of every mail",    \
 	  TEXT, archive_quarantine)                                                                \
-	X("always_bcc", STRING, "", NULL, "gets a copy of every mail", ADDRESS, always_bcc)
+	X("always_bcc", STRING, "", NULL, "address that gets a copy of mail that was delivered",   \
+	  ADDRESS, always_bcc)                                                                     \
+	X("fake_sender_viruses", STRING, "*", NULL,                                                \
+	  "names of viruses, with * and ?, whose sender is never told; !NAME: is told", TEXT,      \
+	  fake_sender_viruses)
 
 #define AS_SPEC(name, type, def, range, help, field_type, field)                                   \
 	{ name, AM_SETTING_##type, def, range, help },
@@ -381,6 +388,8 @@ am_settings_init(AmSettings *settings)
 			g_error("default of policy setting: %s", error->message);
 	}
 	settings->is_local = TRUE;
+	/* no setting: only a hook can make this the category of a mail that was not sent yet */
+	settings->destiny[AM_CATEGORY_MTA_ERROR] = AM_DESTINY_TEMPFAIL;
 }
 
 AmSettings *

@@ -7,15 +7,15 @@
  * default and help; the same names are keys of the [policy] group, of Lua's settings tables and of
  * host->action_setting().
  *
- * By category, CAT being virus banned unchecked spam spammy bad_header oversized mta_error clean:
+ * By category, CAT being virus banned unchecked spam spammy bad_header oversized clean:
  *     CAT_destiny     pass | bounce | reject | discard | tempfail   (features C3 has the defaults;
- *                     clean and spammy: pass; mta_error: tempfail)
+ *                     clean and spammy: pass)
  *     CAT_lover       yes: passes to this recipient in spite of the category
  *     CAT_quarantine  instance of a quarantine plugin: "file" whenever the category is the main or
  *                     the blocking one, "blocked:file" only when it blocks, "" never.  Default:
  *                     "blocked:file" for virus, banned, spam, bad_header and unchecked, else ""
  *     CAT_subject_tag text put before the subject of a local recipient's mail when CAT is main
- *     CAT_admin       whom to tell, "" nobody
+ *     CAT_admin       address that is told, "" nobody; also mta_error_admin
  *     bypass_virus_checks bypass_spam_checks bypass_banned_checks bypass_header_checks
  * and  tag_level tag2_level tag3_level kill_level dsn_cutoff_level quarantine_cutoff_level
  *      (2.0, 6.31, never, 6.31, 10, 25: Debian's Amavis; "never" is HUGE_VAL),
@@ -26,7 +26,8 @@
  *      finding_categories (kind=category, ...), unchecked_on_failure (tempfail | pass: what happens
  *      when content could not be looked at), remove_existing_x_scanned, x_virus_scanned (text),
  *      add_spam_headers, redirect (address), archive_quarantine, always_bcc, score_add (points added
- *      for this recipient). */
+ *      for this recipient), fake_sender_viruses (globs, the first that matches decides; "!" before
+ *      it: the sender is true). */
 
 #include <glib.h>
 
@@ -76,6 +77,7 @@ typedef struct {
 	const char *redirect;        /* "" none */
 	const char *archive_quarantine;
 	const char *always_bcc;
+	const char *fake_sender_viruses;
 	GStringChunk *texts; /* own texts; may be NULL */
 } AmSettings;
 

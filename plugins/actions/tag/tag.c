@@ -62,8 +62,7 @@ static const struct {
 	{ "virus", "virus_subject_tag" },           { "banned", "banned_subject_tag" },
 	{ "unchecked", "unchecked_subject_tag" },   { "spam", "spam_subject_tag" },
 	{ "spammy", "spammy_subject_tag" },         { "bad-header", "bad_header_subject_tag" },
-	{ "oversized", "oversized_subject_tag" },   { "mta-error", "mta_error_subject_tag" },
-	{ "clean", "clean_subject_tag" },
+	{ "oversized", "oversized_subject_tag" },   { "clean", "clean_subject_tag" },
 };
 
 /* One mail for one recipient, with what is asked for more than once. */
