@@ -379,6 +379,9 @@ test_declaration_errors(void)
 		{ "amavis.on('nothing', print)", "unknown hook" },
 		{ "amavis.on('judge', 5)", "function expected" },
 		{ "amavis.file_map('none.txt')", "none.txt" },
+		{ "amavis.settings{ forward_route = 'pigeon:coop' }", "forward_route" },
+		{ "amavis.settings{ for_sender = '.', redirect = 'nobody at all' }", "redirect" },
+		{ "amavis.settings{ virus_admin = 'x y' }", "virus_admin" },
 		{ "amavis.nonsense()", "nonsense" },
 		{ "amavis.x = 1", "cannot be changed" },
 	};

@@ -21,6 +21,7 @@
 #include "pipeline-rig.h"
 #include "pipeline/deliver.h"
 #include "pipeline/notify.h"
+#include "pipeline/setup.h"
 
 #define CONTENT "From: a@example.org\r\nSubject: x\r\nX-Spam-Flag: NO\r\n\r\nhello\r\n"
 
@@ -587,6 +588,69 @@ test_problems(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpuint(n_found, ==, 3);
 }
 
+/* Routes and quarantines that policy names are looked at when all is read. */
+static void
+test_names(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char *const expected[] = {
+		"amavisd.conf:4: [policy]: setting \"forward_route\"",
+		"amavisd.conf:5: [policy]: setting \"redirect\"",
+		"amavisd.conf:6: spam_quarantine: there is no quarantine named \"nowhere\"",
+		"conf.d/50-test.lua:2: virus_quarantine: there is no quarantine named \"elsewhere\"",
+		"conf.d/50-test.lua:3: archive_quarantine: there is no quarantine named \"attic\"",
+		"[policy]: banned_quarantine is \"blocked:file\" unless set",
+	};
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	pipeline_close(fixture);
+	rig_add_script(&fixture->rig,
+		       "amavis.settings{ clean_quarantine = '' }\n"
+		       "amavis.settings{ for_sender = '.', virus_quarantine = 'blocked:elsewhere' }\n"
+		       "amavis.settings{ archive_quarantine = 'attic' }\n");
+	rig_configure(&fixture->rig, "[policy]\nforward_route = pigeon:coop\n"
+				     "redirect = nobody at all\nspam_quarantine = nowhere\n"
+				     "[quarantine file]\nenabled = no\n");
+	am_setup_check(fixture->rig.config, problems);
+	for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
+		guint n_found = 0;
+		for (guint j = 0; j < problems->len; j++) {
+			g_autofree char *text = am_config_problem_to_string(problems->pdata[j]);
+			n_found += strstr(text, expected[i]) != NULL;
+			if (i == 0)
+				g_test_message("%s", text);
+		}
+		g_assert_cmpuint(n_found, ==, 1);
+	}
+}
+
+/* What a hook makes up is found when it does. */
+static void
+test_hook_names(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *script, *failure;
+	} cases[] = {
+		{ "verdict.route = 'pigeon:coop'", "failure=\"judge: " },
+		{ "verdict.redirect = 'nobody at all'", "failure=\"judge: " },
+		{ "verdict.quarantine = 'nowhere'", "failure=\"store: quarantine nowhere: " },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *target = g_strconcat("file:", fixture->log_path, NULL);
+		g_autofree char *script = g_strdup_printf(
+			"amavis.on('judge', function (mail, rcpt, verdict) %s end)\n",
+			cases[i].script);
+		pipeline_close(fixture);
+		rig_add_script(&fixture->rig, script);
+		rig_configure(&fixture->rig, CONFIG);
+		pipeline_open(fixture);
+		(void)g_unlink(fixture->log_path);
+		g_assert_true(am_log_open(target, AM_LOG_TEXT, AM_LOG_INFO, NULL));
+		g_autofree char *codes = run(fixture, "x", FALSE);
+		g_assert_cmpstr(codes, ==, "451");
+		assert_line_has(fixture, cases[i].failure);
+	}
+	g_assert_cmpstr(diary->str, ==, "");
+}
+
 /* With -m perf: CPU of the session's thread for a clean mail, without receiving and delivering. */
 static void
 test_cost(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -626,6 +690,8 @@ main(int argc, char **argv)
 	ADD("/pipeline/try-fails", "virus", test_try_fails);
 	ADD("/pipeline/size-limit", NULL, test_size_limit);
 	ADD("/pipeline/problems", NULL, test_problems);
+	ADD("/pipeline/names", NULL, test_names);
+	ADD("/pipeline/hook-names", NULL, test_hook_names);
 	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }

@@ -9,6 +9,8 @@
 
 #include "pipeline/pipeline-private.h"
 
+#include <string.h>
+
 #include "log/log.h"
 #include "pipeline/host.h"
 #include "pipeline/setup.h"
@@ -64,6 +66,18 @@ setup_check_routes(const AmConfig *config, GPtrArray *problems)
 	}
 }
 
+static gboolean
+setup_has_quarantine(const char *name, gpointer user_data)
+{
+	GPtrArray *all = am_registry_all(user_data);
+	for (guint i = 0; i < all->len; i++) {
+		const AmInstance *instance = all->pdata[i];
+		if (instance->kind == AM_KIND_QUARANTINE && strcmp(instance->name, name) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 void
 am_setup_check(AmConfig *config, GPtrArray *problems)
 {
@@ -72,6 +86,7 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 	g_autoptr(GError) error = NULL;
 
 	setup_check_routes(config, problems);
+	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);
 	/* scripts are run once, to see whether they declare what is right */
 	AmPolicyThread *thread = policy == NULL || problems->len > 0
 					 ? NULL
@@ -124,6 +139,8 @@ am_pipeline_new(const AmGeneration *generation, GPtrArray *problems)
 	setup_routes(pipeline, config, problems);
 	setup_plugins(pipeline, config, problems);
 	pipeline->policy = am_policy_new(config, problems);
+	am_policy_check_quarantines(pipeline->policy, setup_has_quarantine, pipeline->registry,
+				    problems);
 	if (problems->len == n_before && pipeline->policy != NULL)
 		return pipeline;
 	am_pipeline_free(pipeline);

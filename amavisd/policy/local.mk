@@ -26,4 +26,5 @@ libamavisd_la_SOURCES += \
 	amavisd/policy/reason.c \
 	amavisd/policy/reason.h \
 	amavisd/policy/settings.c \
-	amavisd/policy/settings.h
+	amavisd/policy/settings.h \
+	amavisd/policy/uses.c

@@ -141,12 +141,13 @@ declare_set(lua_State *lua, const char *name)
 		(void)am_lua_raise(lua, error);
 	}
 	gboolean ok = am_declaration_set(policy->pending, policy->texts, name, text, &error);
-	if (ok && strcmp(name, "banned_rules") == 0) {
+	if (ok) {
 		lua_Debug where = { 0 };
 		if (lua_getstack(lua, 1, &where) != 0)
 			lua_getinfo(lua, "Sl", &where);
-		am_policy_note_banned(policy, text, where.source != NULL ? where.source + 1 : "",
-				      (guint)MAX(where.currentline, 0));
+		am_policy_note_use(policy, name, text,
+				   where.source != NULL ? where.source + 1 : "",
+				   (guint)MAX(where.currentline, 0));
 	}
 	g_free(text);
 	if (!ok)

@@ -13,6 +13,7 @@
 #include "mail/address.h"
 #include "policy/lua-handle.h"
 #include "policy/policy-private.h"
+#include "smtp/route.h"
 
 /* ---- settings */
 
@@ -130,6 +131,17 @@ verdict_set_address(lua_State *lua, AmVerdict *verdict, const char *address)
 	verdict->redirect = internal != NULL ? internal : g_strdup("");
 }
 
+/* Raises an error when it is no route; "" is the default. */
+static void
+verdict_check_route(lua_State *lua, const char *value)
+{
+	GError *error = NULL;
+	AmRoute *route = *value != '\0' ? am_route_parse(value, &error) : NULL;
+	am_route_free(route);
+	if (error != NULL)
+		(void)am_lua_raise(lua, error);
+}
+
 /* verdict.NAME = VALUE for destiny, reply, route, redirect, quarantine, score */
 static int
 verdict_newindex(lua_State *lua)
@@ -144,6 +156,8 @@ verdict_newindex(lua_State *lua)
 	if (text != NULL) {
 		const char *value = luaL_checkstring(lua, 3);
 		luaL_argcheck(lua, g_utf8_validate(value, -1, NULL), 3, "not UTF-8");
+		if (text == &verdict->route)
+			verdict_check_route(lua, value);
 		g_free(*text);
 		*text = g_strdup(value);
 	} else if (strcmp(name, "destiny") == 0) {

@@ -36,17 +36,22 @@ struct _AmPolicy {
 	gboolean is_building;
 	AmDeclaration *pending; /* under construction by a binding */
 	AmBannedRules *pending_rules;
-	GPtrArray *banned_uses;	/* BannedUse: names of rules that must exist */
+	GPtrArray *uses;	/* AmPolicyUse: names of rules and quarantines that must exist */
 };
 
-/* Where a setting banned_rules was written, to name it when there is no such rule. */
+/* Where a setting was written that names something else, to say so when there is no such thing. */
 typedef struct {
-	char *names;
+	const char *setting; /* constant */
+	char *text;
 	char *file;
 	guint line;
-} AmBannedUse;
+} AmPolicyUse;
 
-void am_policy_note_banned(AmPolicy *policy, const char *names, const char *file, guint line);
+void am_policy_use_free(gpointer use);
+/* Remembers the setting when it is of that kind. */
+void am_policy_note_use(AmPolicy *policy, const char *setting, const char *text, const char *file,
+			guint line);
+void am_policy_check_banned(const AmPolicy *policy, GPtrArray *problems);
 
 struct _AmPolicyThread {
 	AmPolicy *policy;

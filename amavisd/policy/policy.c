@@ -31,25 +31,6 @@ policy_script_free(gpointer data)
 	g_free(script);
 }
 
-static void
-policy_banned_use_free(gpointer data)
-{
-	AmBannedUse *use = data;
-	g_free(use->names);
-	g_free(use->file);
-	g_free(use);
-}
-
-void
-am_policy_note_banned(AmPolicy *policy, const char *names, const char *file, guint line)
-{
-	AmBannedUse *use = g_new0(AmBannedUse, 1);
-	use->names = g_strdup(names);
-	use->file = g_strdup(file);
-	use->line = line;
-	g_ptr_array_add(policy->banned_uses, use);
-}
-
 /* ---- scripts */
 
 static GBytes *
@@ -262,46 +243,8 @@ policy_read_group(AmPolicy *policy, AmConfig *config, GPtrArray *problems)
 		if (!am_settings_set_shared(&policy->base, policy->texts, specs[i].name, text,
 					    &error))
 			am_config_add_problem(problems, file, line, "[policy]: %s", error->message);
-		else if (strcmp(specs[i].name, "banned_rules") == 0)
-			am_policy_note_banned(policy, text, file, line);
-	}
-}
-
-typedef struct {
-	const AmPolicy *policy;
-	char *missing;
-} RuleCheck;
-
-static gboolean
-policy_check_rule(const char *word, gsize len, gpointer user_data)
-{
-	RuleCheck *check = user_data;
-	g_autofree char *name = g_strndup(word, len);
-	if (g_hash_table_contains(check->policy->banned, name))
-		return TRUE;
-	check->missing = g_steal_pointer(&name);
-	return FALSE;
-}
-
-static void
-policy_check_banned(const AmPolicy *policy, GPtrArray *problems)
-{
-	for (guint i = 0; i < policy->banned_uses->len; i++) {
-		const AmBannedUse *use = policy->banned_uses->pdata[i];
-		const char *file = use->file;
-		RuleCheck check = { .policy = policy };
-		am_settings_each_word(use->names, policy_check_rule, &check);
-		if (check.missing == NULL)
-			continue;
-		for (guint j = 0; j < policy->scripts->len; j++) {
-			const AmScript *script = policy->scripts->pdata[j];
-			if (strcmp(script->name, use->file) == 0)
-				file = script->path;
-		}
-		am_config_add_problem(problems, file, use->line,
-				      "banned_rules: there are no rules named \"%s\"",
-				      check.missing);
-		g_free(check.missing);
+		else
+			am_policy_note_use(policy, specs[i].name, text, file, line);
 	}
 }
 
@@ -310,7 +253,7 @@ policy_finish(AmPolicy *policy, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
 	policy->is_building = FALSE;
-	policy_check_banned(policy, problems);
+	am_policy_check_banned(policy, problems);
 	if (*policy->base.local_domains == '\0')
 		return;
 	policy->local_keys = am_lookup_key_set(policy->base.local_domains, &error);
@@ -335,7 +278,7 @@ policy_alloc(void)
 	policy->modules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 						(GDestroyNotify)g_bytes_unref);
 	policy->scripts = g_ptr_array_new_with_free_func(policy_script_free);
-	policy->banned_uses = g_ptr_array_new_with_free_func(policy_banned_use_free);
+	policy->uses = g_ptr_array_new_with_free_func(am_policy_use_free);
 	return policy;
 }
 
@@ -396,7 +339,7 @@ am_policy_unref(AmPolicy *policy)
 	g_hash_table_unref(policy->modules);
 	g_clear_pointer(&policy->local_keys, g_hash_table_unref);
 	g_ptr_array_unref(policy->scripts);
-	g_ptr_array_unref(policy->banned_uses);
+	g_ptr_array_unref(policy->uses);
 	g_strfreev(policy->module_path);
 	g_free(policy->script_directory);
 	g_free(policy->forward_route);

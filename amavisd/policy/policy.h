@@ -23,6 +23,11 @@ AmPolicy *am_policy_ref(AmPolicy *policy);
 void am_policy_unref(AmPolicy *policy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmPolicy, am_policy_unref)
 
+/* Every quarantine that settings name and is_known() does not know is a problem. */
+typedef gboolean (*AmQuarantineKnownFunc)(const char *name, gpointer user_data);
+void am_policy_check_quarantines(const AmPolicy *policy, AmQuarantineKnownFunc is_known,
+				 gpointer user_data, GPtrArray *problems);
+
 /* Runs the scripts in a state of its own. */
 AmPolicyThread *am_policy_thread_new(AmPolicy *policy, GError **error);
 void am_policy_thread_free(AmPolicyThread *thread);

@@ -18,6 +18,7 @@
 #include "config/nearest.h"
 #include "mail/address.h"
 #include "policy/lookup.h"
+#include "smtp/route.h"
 
 #define DESTINIES "pass|bounce|reject|discard|tempfail"
 #define HEADER_KINDS "mime 8bit control empty long syntax missing multiple other"
@@ -25,6 +26,7 @@
 typedef enum {
 	FIELD_TEXT,
 	FIELD_ADDRESS, /* text in internal form */
+	FIELD_ROUTE,   /* text of a route, or "" */
 	FIELD_KEYS,    /* list of lookup keys */
 	FIELD_BOOL,
 	FIELD_ENUM,   /* gint index in the range's list */
@@ -91,7 +93,7 @@ typedef enum {
 	  local_domains)                                                                           \
 	X("message_size_limit", SIZE, "0", NULL, "a larger mail is oversized, 0: none", SIZE,      \
 	  message_size_limit)                                                                      \
-	X("forward_route", STRING, "", NULL, "next hop; empty: [routes] forward", TEXT,            \
+	X("forward_route", STRING, "", NULL, "next hop; empty: [routes] forward", ROUTE,           \
 	  forward_route)                                                                           \
 	X("redirect", STRING, "", NULL, "mail goes to this address instead", ADDRESS, redirect)    \
 	X("banned_rules", STRING, "default", NULL, "names of the rules for banned parts", TEXT,    \
@@ -134,6 +136,7 @@ static const struct {
 } settings_fields[] = { SETTINGS(AS_FIELD) };
 
 static const gsize field_sizes[] = {
+	[FIELD_ROUTE] = sizeof(char *),
 	[FIELD_KEYS] = sizeof(char *),	  [FIELD_ADDRESS] = sizeof(char *),
 	[FIELD_TEXT] = sizeof(char *),	  [FIELD_BOOL] = sizeof(gboolean),
 	[FIELD_ENUM] = sizeof(AmDestiny), [FIELD_NUMBER] = sizeof(double),
@@ -274,7 +277,8 @@ settings_read_level(const char *text, double *level, GError **error)
 static gboolean
 settings_is_text(FieldType type)
 {
-	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_KEYS ||
+	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_ROUTE ||
+	       type == FIELD_KEYS ||
 	       type == FIELD_KINDS || type == FIELD_FINDINGS;
 }
 
@@ -308,6 +312,10 @@ settings_store_text(const char **field, FieldType type, const char *text, GStrin
 		g_autoptr(GHashTable) keys = am_lookup_key_set(text, error);
 		if (keys == NULL)
 			return FALSE;
+	} else if (type == FIELD_ROUTE) {
+		g_autoptr(AmRoute) route = *text != '\0' ? am_route_parse(text, error) : NULL;
+		if (*text != '\0' && route == NULL)
+			return FALSE;
 	} else if (type != FIELD_TEXT && !settings_check_list(type, text, error)) {
 		return FALSE;
 	}
@@ -326,6 +334,7 @@ settings_store(gpointer field, FieldType type, const AmSettingSpec *spec, const 
 	switch (type) {
 	case FIELD_TEXT:
 	case FIELD_ADDRESS:
+	case FIELD_ROUTE:
 	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
@@ -465,6 +474,7 @@ am_settings_get(const AmSettings *settings, const char *name)
 	switch (settings_fields[setting].type) {
 	case FIELD_TEXT:
 	case FIELD_ADDRESS:
+	case FIELD_ROUTE:
 	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
