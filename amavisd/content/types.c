@@ -204,6 +204,32 @@ types_is_html(const char *text, gsize len)
 	return FALSE;
 }
 
+/* XML of the kinds that office documents are made of, a dozen to a document; of other roots libmagic
+ * knows more. */
+static gboolean
+types_is_office_xml(const char *text, gsize len)
+{
+	static const char *const roots[] = {
+		"Types",    "Relationships", "Properties", "worksheet", "workbook",
+		"sst",	    "styleSheet",    "cp:",	   "w:",	"p:",
+		"a:",	    "c:",	     "office:",	   "manifest:",
+	};
+	const char *end = text + len, *at;
+	if (len < 6 || memcmp(text, "<?xml ", 6) != 0 || (at = memmem(text, len, "?>", 2)) == NULL)
+		return FALSE;
+	for (at += 2; at < end && g_ascii_isspace(*at);)
+		at++;
+	if (at == end || *at++ != '<')
+		return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(roots); i++) {
+		gsize n = strlen(roots[i]);
+		if ((gsize)(end - at) > n && memcmp(at, roots[i], n) == 0 &&
+		    (roots[i][n - 1] == ':' || !g_ascii_isalnum(at[n])))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* Text: no control bytes but blanks, line ends, form feed, bell, backspace, escape (as file(1)).
  * Without a branch for each byte: this is where a small mail spends its time. */
 static gboolean
@@ -273,6 +299,8 @@ am_types_recognise(const guint8 *head, gsize len, gboolean is_whole)
 		return "text/html";
 	if (types_is_mail(head, text_len))
 		return "message/rfc822";
+	if (types_is_office_xml((const char *)head, text_len))
+		return "text/xml";
 	/* scripts and markup have types of their own, which libmagic knows */
 	if (head[0] == '<' || head[0] == '#' || head[0] == '@' || head[0] == '{')
 		return NULL;

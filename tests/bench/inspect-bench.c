@@ -2,22 +2,24 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* What the inspection of a mail costs in the worker, without plugins:
+/* What the inspection of a mail costs in the worker:
  *
- *     inspect-bench [FILE...]
+ *     inspect-bench [-c CONFIG] [FILE...]
  *
- * Without a file: a text of 4 KiB.  Prints microseconds of CPU for a mail, with the report's serialising. */
+ * Without a file: a text of 4 KiB.  With a configuration: with its decoders and scanners, else without
+ * any.  Prints microseconds of CPU for a mail, with the report's serialising.  "BENCHSEQ00000000" in a file
+ * becomes a running number, so that no scanner has seen the mail before. */
 
 #include <config.h>
 
 #include "content/inspect.h"
 
-#include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "content/host.h"
 #include "content/names.h"
 #include "mail/fd.h"
 #include "mail/spool.h"
@@ -34,13 +36,44 @@ bench_cpu_us(void)
 	return used.tv_sec * G_USEC_PER_SEC + used.tv_nsec / 1000;
 }
 
+/* Where the running number stands; 0 nowhere. */
+static guint64
+find_number(int fd)
+{
+	static const char mark[] = "BENCHSEQ";
+	char head[8192];
+	gssize len = pread(fd, head, sizeof head, 0);
+	const char *at = len > 0 ? memmem(head, (gsize)len, mark, strlen(mark)) : NULL;
+	return at != NULL ? (guint64)(at - head) + strlen(mark) : 0;
+}
+
+static int
+copy_file(const char *path, guint64 *size)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	gsize len;
+	if (!g_file_get_contents(path, &text, &len, &error))
+		g_error("%s", error->message);
+	int fd = memfd_create("mail", MFD_CLOEXEC);
+	if (fd < 0 || !am_write_all(fd, text, len, NULL))
+		g_error("cannot copy %s", path);
+	*size = len;
+	return fd;
+}
+
 static void
 bench(AmInspector *inspector, const char *name, int fd, guint64 size)
 {
 	AmInspectRequest request = { .mail_id = "bench", .mail_size = size };
 	guint n = 0;
+	guint64 place = find_number(fd);
 	gint64 start = bench_cpu_us(), now;
 	do {
+		char number[9];
+		g_snprintf(number, sizeof number, "%08u", n % 100000000);
+		if (place > 0 && pwrite(fd, number, 8, (off_t)place) != 8)
+			g_error("cannot number the mail");
 		g_autoptr(AmReport) report = am_inspector_run(inspector, &request, fd);
 		g_autoptr(GBytes) bytes G_GNUC_UNUSED = am_report_serialize(report);
 		n++;
@@ -77,9 +110,27 @@ make_text(guint64 *size)
 	return fd;
 }
 
+static AmRegistry *
+load_plugins(const char *path)
+{
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	g_autoptr(AmConfig) config = am_config_load(path, problems);
+	AmRegistry *registry = config != NULL ? am_registry_new(config, problems) : NULL;
+	if (registry != NULL && problems->len == 0)
+		(void)am_registry_load(registry, AM_CAP_SANDBOX, am_content_host(), problems);
+	if (problems->len > 0) {
+		g_autofree char *text = am_config_problem_to_string(problems->pdata[0]);
+		g_error("%s", text);
+	}
+	if (!am_registry_after_fork(registry, NULL) || !am_registry_thread_init(registry, NULL))
+		g_error("plugins do not start");
+	return registry;
+}
+
 int
 main(int argc, char **argv)
 {
+	int first = argc > 2 && strcmp(argv[1], "-c") == 0 ? 3 : 1;
 	const AmContentLimits limits = { 20, 3000, 1 << 20, 300 << 20, 500, 512 << 10 };
 	g_autoptr(GError) error = NULL;
 	am_content_init();
@@ -87,19 +138,19 @@ main(int argc, char **argv)
 	g_autoptr(AmTypes) types = am_types_new(&error);
 	if (types == NULL)
 		g_error("%s", error->message);
-	AmInspector *inspector = am_inspector_new(NULL, &limits, types, NULL);
-	for (int i = 1; i < argc; i++) {
-		struct stat st;
-		g_auto(AmFd) fd = open(argv[i], O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || fstat(fd, &st) != 0)
-			g_error("cannot open %s", argv[i]);
-		bench(inspector, argv[i], fd, (guint64)st.st_size);
+	AmRegistry *registry = first == 3 ? load_plugins(argv[2]) : NULL;
+	AmInspector *inspector = am_inspector_new(registry, &limits, types, NULL);
+	for (int i = first; i < argc; i++) {
+		guint64 size;
+		g_auto(AmFd) fd = copy_file(argv[i], &size);
+		bench(inspector, argv[i], fd, size);
 	}
-	if (argc == 1) {
+	if (argc == first) {
 		guint64 size;
 		g_auto(AmFd) fd = make_text(&size);
 		bench(inspector, "text", fd, size);
 	}
 	am_inspector_free(inspector);
+	g_clear_pointer(&registry, am_registry_free);
 	return 0;
 }
