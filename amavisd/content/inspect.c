@@ -20,7 +20,8 @@
 #include "content/mime.h"
 #include "content/part.h"
 
-#define HEAP_KEPT_BYTES (2 << 20) /* of free memory between mails */
+#define HEAP_KEPT_BYTES (2 << 20)  /* of free memory between mails */
+#define HEAP_PIECE_BYTES (1 << 20) /* a larger one is mapped by itself */
 
 struct _AmInspector {
 	AmRegistry *registry;
@@ -48,9 +49,10 @@ am_content_init(void)
 	static gsize is_done;
 	if (g_once_init_enter(&is_done)) {
 		g_mime_init();
-		/* Each mail takes and gives back a few windows of 64 KiB; without this the heap's end
-		 * would go to the kernel and come back as page faults every time. */
+		/* Each mail takes and gives back a few windows of 64 KiB, and libraries more than that;
+		 * without this they would go to the kernel and come back as page faults every time. */
 		(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
+		(void)mallopt(M_MMAP_THRESHOLD, HEAP_PIECE_BYTES);
 		g_once_init_leave(&is_done, 1);
 	}
 }

@@ -63,7 +63,7 @@ store_open_file(const AmPartTree *tree)
 static gboolean
 store_copy(int from, guint64 offset, guint64 len, int to)
 {
-	guint8 buffer[16384];
+	guint8 buffer[65536];
 	while (len > 0) {
 		gssize got = am_read_at(from, buffer, MIN(len, sizeof buffer), offset, NULL);
 		if (got <= 0 || !am_write_all(to, buffer, (gsize)got, NULL))

@@ -11,7 +11,7 @@
 
 #include <gmime/gmime.h>
 
-#define CHUNK_BYTES 8192 /* encoded bytes decoded at a time */
+#define CHUNK_BYTES 32768 /* encoded bytes decoded at a time */
 #define NO_DIGIT 64
 #define PADDING 65
 

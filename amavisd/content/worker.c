@@ -33,7 +33,7 @@
 
 #define REQUEST_TIME_S 10 /* a session that connected has sent its request by then */
 #define LAST_MOMENT_US (2 * G_USEC_PER_SEC) /* of a mail's time are kept for the report */
-#define TRIM_BYTES (1u << 20)		    /* after a mail of this size memory is given back */
+#define TRIM_BYTES (8u << 20)		    /* after a mail of this size memory is given back */
 #define EXTRA_DESCRIPTORS 8192		    /* contents above 64 KiB have one each */
 
 /* What the signal handler and the host's log need; set once before they are used. */
