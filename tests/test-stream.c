@@ -142,7 +142,16 @@ test_peek(void)
 	g_assert_cmpmem(data, len, "ody", 3);
 	am_stream_consume(stream, 3);
 	g_assert_cmpuint(am_stream_buffered(stream), ==, 0);
-	am_stream_park(stream);
+	for (guint i = 0; i < 2; i++) {
+		/* a read that took all there was: the next one is not even tried, once */
+		say(peer, "more", 4);
+		if (i > 0)
+			g_assert_cmpint(am_stream_try_peek(stream, &data, &len), ==, AM_READ_AGAIN);
+		g_assert_cmpint(am_stream_try_peek(stream, &data, &len), ==, AM_READ_OK);
+		g_assert_cmpmem(data, len, "more", 4);
+		am_stream_consume(stream, 4);
+	}
+	am_stream_park(stream); /* who was told that there is more reads at once */
 	(void)close(peer);
 	g_assert_cmpint(am_stream_try_peek(stream, &data, &len), ==, AM_READ_EOF);
 	g_assert_null(am_stream_error(stream));

@@ -33,6 +33,7 @@ struct _AmStream {
 	int fd;
 	gboolean is_eof;
 	gboolean is_dropping; /* inside a line that is too long */
+	gboolean is_drained;  /* the last read took all there was */
 	guint8 *in;
 	gsize in_size, in_start, in_end;
 	gsize in_searched; /* no LF in in_start .. in_start + in_searched */
@@ -139,7 +140,8 @@ stream_make_room(AmStream *stream, gsize want)
 	}
 }
 
-/* Reads once, behind what is there. */
+/* Reads once, behind what is there.  A read that got less than it had room for has taken all there
+ * was: instead of asking for EAGAIN the next one says so by itself, once. */
 static AmReadResult
 stream_fill(AmStream *stream, gsize want)
 {
@@ -147,12 +149,17 @@ stream_fill(AmStream *stream, gsize want)
 		return AM_READ_ERROR;
 	if (stream->is_eof)
 		return AM_READ_EOF;
+	if (stream->is_drained) {
+		stream->is_drained = FALSE;
+		return AM_READ_AGAIN;
+	}
 	stream_make_room(stream, want);
 	for (;;) {
-		ssize_t n = read(stream->fd, stream->in + stream->in_end,
-				 stream->in_size - stream->in_end);
+		gsize room = stream->in_size - stream->in_end;
+		ssize_t n = read(stream->fd, stream->in + stream->in_end, room);
 		if (n > 0) {
 			stream->in_end += n;
+			stream->is_drained = (gsize)n < room;
 			return AM_READ_OK;
 		}
 		if (n == 0) {
@@ -406,6 +413,7 @@ am_stream_try_flush(AmStream *stream, GError **error)
 void
 am_stream_park(AmStream *stream)
 {
+	stream->is_drained = FALSE; /* whoever waited knows of more */
 	gsize have = stream->in_end - stream->in_start;
 	if (have == 0) {
 		g_clear_pointer(&stream->in, g_free);

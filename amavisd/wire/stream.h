@@ -15,7 +15,7 @@ typedef struct _AmStream AmStream;
 
 typedef enum {
 	AM_READ_OK,
-	AM_READ_AGAIN, /* nothing more now: park and wait for the descriptor */
+	AM_READ_AGAIN, /* nothing more, as far as known: park and wait for the descriptor */
 	AM_READ_EOF,   /* peer closed in order */
 	AM_READ_ERROR, /* connection failed; am_stream_error() */
 	AM_READ_LONG,  /* line longer than the limit: it was read to its end and dropped */
