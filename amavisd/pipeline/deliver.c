@@ -10,7 +10,9 @@
 
 #include "pipeline/deliver.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "log/log.h"
 #include "mail/address.h"
@@ -36,21 +38,18 @@ char *
 am_deliver_date(gint64 time_us)
 {
 	/* strftime() would follow the locale */
-	static const char *const days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+	static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(time_us / G_USEC_PER_SEC);
-	if (date == NULL)
-		date = g_date_time_new_now_local();
-	gint64 offset = g_date_time_get_utc_offset(date) / G_USEC_PER_SEC / 60;
-	gint64 minutes = ABS(offset);
-	return g_strdup_printf("%s, %d %s %d %02d:%02d:%02d %c%02d%02d",
-			       days[g_date_time_get_day_of_week(date) - 1],
-			       g_date_time_get_day_of_month(date),
-			       months[g_date_time_get_month(date) - 1], g_date_time_get_year(date),
-			       g_date_time_get_hour(date), g_date_time_get_minute(date),
-			       g_date_time_get_second(date), offset < 0 ? '-' : '+',
-			       (int)(minutes / 60), (int)(minutes % 60));
+	const time_t seconds = (time_t)(time_us / G_USEC_PER_SEC);
+	struct tm date = { 0 };
+	/* GDateTime would look at the time zone's file for each mail */
+	(void)localtime_r(&seconds, &date); /* fails in the year 2^31 */
+	long minutes = labs(date.tm_gmtoff) / 60;
+	return g_strdup_printf("%s, %d %s %d %02d:%02d:%02d %c%02ld%02ld", days[date.tm_wday],
+			       date.tm_mday, months[date.tm_mon], date.tm_year + 1900,
+			       date.tm_hour, date.tm_min, date.tm_sec,
+			       date.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 char *
