@@ -36,15 +36,13 @@
 /* A worker at work on our mail. */
 typedef struct {
 	AmFd socket;
-	AmFd pidfd; /* -1: the kernel has none */
-	pid_t pid;  /* 0: no hello yet */
+	pid_t pid; /* 0: no hello yet */
 } InspectWorker;
 
 static void
 inspect_worker_clear(InspectWorker *worker)
 {
 	am_fd_clear(&worker->socket);
-	am_fd_clear(&worker->pidfd);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(InspectWorker, inspect_worker_clear)
@@ -55,18 +53,12 @@ inspect_count(gint64 *counter)
 	(void)__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* One attempt.  0, or the errno value. */
+/* One attempt.  0, or the errno value; EAGAIN: the queue of connections is full. */
 static int
-inspect_connect_once(const struct sockaddr_un *address, gint64 deadline_us, AmFd *result)
+inspect_connect_once(const struct sockaddr_un *address, AmFd *result)
 {
-	g_auto(AmFd) fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	g_auto(AmFd) fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return errno;
-	/* with a full queue of connections connect() waits; this bounds it */
-	gint64 left_us = MAX(deadline_us - g_get_monotonic_time(), 1000);
-	const struct timeval timeout = { .tv_sec = left_us / G_USEC_PER_SEC,
-					 .tv_usec = left_us % G_USEC_PER_SEC };
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0)
 		return errno;
 	if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
 		return errno;
@@ -84,7 +76,7 @@ inspect_connect(const char *path, gint64 deadline_us, AmFd *fd, GError **error)
 		return FALSE;
 	}
 	for (;;) {
-		int errnum = inspect_connect_once(&address, deadline_us, fd);
+		int errnum = inspect_connect_once(&address, fd);
 		if (errnum == 0)
 			return TRUE;
 		gboolean may_pass = errnum == ENOENT || errnum == ECONNREFUSED || errnum == EINTR ||
@@ -120,16 +112,6 @@ inspect_send(const InspectWorker *worker, const AmMail *mail, gint64 deadline_us
 	return am_exchange_send_request(worker->socket, &request, am_spool_fd(mail->spool), error);
 }
 
-/* Waits for a worker.  pidfd_open() may fail when it died meanwhile: then the report fails too. */
-static gboolean
-inspect_meet(InspectWorker *worker, gint64 deadline_us, GError **error)
-{
-	if (!am_exchange_receive_hello(worker->socket, deadline_us, &worker->pid, error))
-		return FALSE;
-	worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
-	return TRUE;
-}
-
 /* The worker holds the other end of the socket for its whole life.  That end being open means that it
  * is alive, and so was when the pidfd was opened: the pid cannot have become another's. */
 static gboolean
@@ -142,11 +124,13 @@ inspect_worker_is_alive(const InspectWorker *worker)
 static void
 inspect_kill(const InspectWorker *worker, const AmMail *mail)
 {
-	if (worker->pid <= 0 || !inspect_worker_is_alive(worker))
+	if (worker->pid <= 0)
 		return;
-	long rc = worker->pidfd >= 0
-			  ? syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0)
-			  : kill(worker->pid, SIGKILL);
+	g_auto(AmFd) pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+	if (!inspect_worker_is_alive(worker))
+		return;
+	long rc = pidfd >= 0 ? syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0)
+			     : kill(worker->pid, SIGKILL); /* the kernel has no pidfd */
 	if (rc != 0 && errno != ESRCH)
 		am_log(AM_LOG_ERROR, mail->id, "inspect: killing worker %d: %s", (int)worker->pid,
 		       g_strerror(errno));
@@ -155,8 +139,7 @@ inspect_kill(const InspectWorker *worker, const AmMail *mail)
 static AmReport *
 inspect_receive(const InspectWorker *worker, const AmMail *mail, gint64 deadline_us, GError **error)
 {
-	g_autoptr(GBytes) bytes =
-		am_exchange_receive_report(worker->socket, deadline_us, error);
+	g_autoptr(GBytes) bytes = am_exchange_receive_report(worker->socket, deadline_us, error);
 	return bytes != NULL ? am_report_parse(bytes, am_spool_size(mail->spool), error) : NULL;
 }
 
@@ -165,7 +148,7 @@ static AmReport *
 inspect_once(const AmInspectContext *context, const AmMail *mail, gint64 deadline_us,
 	     gboolean *may_retry, GError **error)
 {
-	g_auto(InspectWorker) worker = { .socket = -1, .pidfd = -1 };
+	g_auto(InspectWorker) worker = { .socket = -1 };
 	gint64 queue_deadline_us = MIN(g_get_monotonic_time() + context->queue_us, deadline_us);
 	*may_retry = FALSE;
 	if (!inspect_connect(context->socket_path, queue_deadline_us, &worker.socket, error))
@@ -174,7 +157,7 @@ inspect_once(const AmInspectContext *context, const AmMail *mail, gint64 deadlin
 	 * queue look like a mail over its limits */
 	gint64 last_us = MIN(queue_deadline_us + context->time_us, deadline_us);
 	if (!inspect_send(&worker, mail, last_us, error) ||
-	    !inspect_meet(&worker, queue_deadline_us, error)) {
+	    !am_exchange_receive_hello(worker.socket, queue_deadline_us, &worker.pid, error)) {
 		*may_retry = error != NULL && !g_error_matches(*error, AM_ERROR, AM_ERROR_RESOURCE);
 		g_prefix_error(error, "waiting for a content worker: ");
 		return NULL;
