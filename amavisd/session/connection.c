@@ -91,11 +91,10 @@ am_connection_free(AmConnection *connection)
 	g_free(connection);
 }
 
-gboolean
-am_connection_may_end(const AmConnection *connection)
+gint64
+am_connection_drain_end(const AmConnection *connection)
 {
 	if (!am_smtp_server_is_idle(connection->server))
-		return FALSE;
-	return connection->has_ended_mail ||
-	       g_get_monotonic_time() - connection->start_us > CONNECTION_GRACE_US;
+		return G_MAXINT64;
+	return connection->has_ended_mail ? 0 : connection->start_us + CONNECTION_GRACE_US;
 }

@@ -20,12 +20,22 @@ typedef struct {
 	gboolean has_ended_mail; /* one transaction at least is over */
 } AmConnection;
 
+typedef enum {
+	AM_SLOT_HELD,	/* by a thread or housekeeping, or free */
+	AM_SLOT_ARMING, /* epoll may tell of it any time now */
+	AM_SLOT_PARKED, /* the same, and housekeeping may end it */
+} AmSlotState;
+
+#define AM_SLOT_STATE_BITS 2
+#define AM_SLOT_STATE_MASK 3u
+#define AM_SLOT_SEQUENCE_MASK 0x3fffffffu
+
 typedef struct {
 	AmConnection *connection; /* NULL: free */
-	guint generation;
 	guint next_free;
-	gboolean is_parked;
-	gint64 deadline_us; /* of a parked one */
+	guint32 word;	     /* atomic: number of its arming and AmSlotState */
+	gint64 idle_end_us;  /* atomic: when a parked one has been idle for too long */
+	gint64 drain_end_us; /* atomic: from when on a parked one may end in a drain */
 } AmSlot;
 
 struct _AmPool {
@@ -41,9 +51,10 @@ struct _AmPool {
 	gint max_mails;
 	gint64 mail_time_us;
 
-	GMutex slot_lock; /* the slots and what follows */
 	AmSlot *slots;
 	guint n_slots;
+
+	GMutex slot_lock; /* which slots are free */
 	guint first_free; /* n_slots: none */
 	guint n_connections;
 
@@ -52,13 +63,12 @@ struct _AmPool {
 	gint64 complained_us;
 };
 
-/* What epoll tells: two bits of kind, then generation and number of the slot or the listener's
+/* What epoll tells: two bits of kind, then sequence and number of the slot or the listener's
  * number. */
 #define AM_POOL_CONNECTION (G_GUINT64_CONSTANT(0) << 62)
 #define AM_POOL_LISTENER (G_GUINT64_CONSTANT(1) << 62)
 #define AM_POOL_STOP (G_GUINT64_CONSTANT(2) << 62)
 #define AM_POOL_KIND (G_GUINT64_CONSTANT(3) << 62)
-#define AM_POOL_GENERATION_MASK 0x3fffffffu
 
 /* -- pool.c -- */
 
@@ -70,8 +80,8 @@ gboolean am_pool_add(AmPool *pool, AmConnection *connection);
 
 AmConnection *am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream);
 void am_connection_free(AmConnection *connection);
-/* May it be closed in a drain? */
-gboolean am_connection_may_end(const AmConnection *connection);
+/* From when on it may be closed in a drain (monotonic); G_MAXINT64: not while it is as it is. */
+gint64 am_connection_drain_end(const AmConnection *connection);
 
 /* -- accept.c -- */
 

@@ -4,8 +4,13 @@
 
 /* The pool.  Threads wait in one epoll, each for one event at a time; the kernel wakes as many as
  * there are events.  Everything is watched one-shot: whoever is told of a connection has it for
- * itself until it parks it again.  The one lock is held for a few instructions and one epoll_ctl(),
- * never across I/O on a connection. */
+ * itself until it parks it again.
+ *
+ * Who has a slot is one atomic word, so that threads never wait for each other: its state and a
+ * sequence number that is new each time the slot is armed.  epoll tells the number back, and whoever
+ * swaps the word of that number for a held one has the connection.  An event may come before
+ * epoll_ctl() has returned, but housekeeping must not end a connection that early: hence the state
+ * between held and parked.  The lock is for making and ending connections. */
 
 #include <config.h>
 
@@ -29,26 +34,52 @@ am_pool_listener_free(AmPoolListener *listener)
 	g_free(listener);
 }
 
-static guint64
-pool_key(const AmPool *pool, guint number)
+static guint32
+pool_word(guint32 sequence, AmSlotState state)
 {
-	return AM_POOL_CONNECTION | (guint64)pool->slots[number].generation << 32 | number;
+	return sequence << AM_SLOT_STATE_BITS | state;
 }
 
-/* With the lock held: watches for the events and says until when. */
+/* Takes the slot from what it was at that arming. */
+static gboolean
+pool_swap(AmSlot *slot, guint32 sequence, AmSlotState from, AmSlotState to)
+{
+	guint32 word = pool_word(sequence, from);
+	return __atomic_compare_exchange_n(&slot->word, &word, pool_word(sequence, to), FALSE,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Another thread may have the event, and have closed the descriptor, before this one is back: all
+ * there was to do was done by then.  On its own for tests/tsan.supp, which sees a race there. */
+static int
+pool_control(const AmPool *pool, int operation, int fd, struct epoll_event *event)
+{
+	return epoll_ctl(pool->epoll_fd, operation, fd, event);
+}
+
+/* Watches a connection that the caller has for the events.  FALSE: it still has it. */
 static gboolean
 pool_arm(AmPool *pool, AmConnection *connection, int operation, guint32 events)
 {
 	AmSlot *slot = &pool->slots[connection->number];
+	int fd = am_smtp_server_fd(connection->server);
+	guint32 word = __atomic_load_n(&slot->word, __ATOMIC_RELAXED);
+	guint32 sequence = ((word >> AM_SLOT_STATE_BITS) + 1) & AM_SLOT_SEQUENCE_MASK;
 	struct epoll_event event = { .events = events | EPOLLONESHOT,
-				     .data.u64 = pool_key(pool, connection->number) };
-	slot->deadline_us = g_get_monotonic_time() + connection->listener->idle_us;
-	slot->is_parked = TRUE;
-	if (epoll_ctl(pool->epoll_fd, operation, am_smtp_server_fd(connection->server), &event) ==
-	    0)
+				     .data.u64 = AM_POOL_CONNECTION | (guint64)sequence << 32 |
+						 connection->number };
+	gint64 idle_us = g_get_monotonic_time() + connection->listener->idle_us;
+	__atomic_store_n(&slot->idle_end_us, idle_us, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->drain_end_us, am_connection_drain_end(connection),
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->word, pool_word(sequence, AM_SLOT_ARMING), __ATOMIC_RELEASE);
+	if (pool_control(pool, operation, fd, &event) == 0) {
+		/* or its event was quicker */
+		(void)pool_swap(slot, sequence, AM_SLOT_ARMING, AM_SLOT_PARKED);
 		return TRUE;
+	}
 	am_error("watching a connection: %s", g_strerror(errno));
-	slot->is_parked = FALSE;
+	(void)pool_swap(slot, sequence, AM_SLOT_ARMING, AM_SLOT_HELD);
 	return FALSE;
 }
 
@@ -57,9 +88,7 @@ static void
 pool_free_slot(AmPool *pool, guint number)
 {
 	AmSlot *slot = &pool->slots[number];
-	slot->connection = NULL;
-	slot->is_parked = FALSE;
-	slot->generation = (slot->generation + 1) & AM_POOL_GENERATION_MASK;
+	slot->connection = NULL; /* and its word stays held */
 	slot->next_free = pool->first_free;
 	pool->first_free = number;
 	pool->n_connections--;
@@ -77,13 +106,15 @@ am_pool_add(AmPool *pool, AmConnection *connection)
 		pool->n_connections++;
 		slot->connection = connection;
 		connection->number = number;
-		/* writable at once: the next free thread greets */
-		is_added = pool_arm(pool, connection, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
-		if (!is_added)
-			pool_free_slot(pool, number);
 	}
 	g_mutex_unlock(&pool->slot_lock);
-	return is_added;
+	/* writable at once: the next free thread greets */
+	if (!is_added || pool_arm(pool, connection, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT))
+		return is_added;
+	g_mutex_lock(&pool->slot_lock);
+	pool_free_slot(pool, number);
+	g_mutex_unlock(&pool->slot_lock);
+	return FALSE;
 }
 
 /* The connection an event is about, now the caller's; NULL when it is gone or someone else's. */
@@ -91,15 +122,15 @@ static AmConnection *
 pool_claim(AmPool *pool, guint64 key)
 {
 	guint number = key & G_MAXUINT32;
-	AmConnection *connection = NULL;
-	g_mutex_lock(&pool->slot_lock);
-	if (number < pool->n_slots && pool_key(pool, number) == key &&
-	    pool->slots[number].is_parked) {
-		connection = pool->slots[number].connection;
-		pool->slots[number].is_parked = FALSE;
-	}
-	g_mutex_unlock(&pool->slot_lock);
-	return connection;
+	guint32 sequence = key >> 32 & AM_SLOT_SEQUENCE_MASK;
+	if (number >= pool->n_slots)
+		return NULL;
+	AmSlot *slot = &pool->slots[number];
+	if (pool_swap(slot, sequence, AM_SLOT_PARKED, AM_SLOT_HELD) ||
+	    pool_swap(slot, sequence, AM_SLOT_ARMING, AM_SLOT_HELD) ||
+	    pool_swap(slot, sequence, AM_SLOT_PARKED, AM_SLOT_HELD)) /* armed between the two */
+		return slot->connection;
+	return NULL;
 }
 
 /* Ends a connection that the caller claimed. */
@@ -121,11 +152,8 @@ pool_park(AmPool *pool, AmConnection *connection, AmServerStep step)
 		events = EPOLLOUT;
 	else if (step == AM_SERVER_YIELD)
 		events = EPOLLIN | EPOLLOUT; /* writable: comes back at once, behind the others */
-	g_mutex_lock(&pool->slot_lock);
-	gboolean is_armed = pool_arm(pool, connection, EPOLL_CTL_MOD, events);
-	g_mutex_unlock(&pool->slot_lock);
 	/* once armed another thread may have it, or have ended it */
-	if (!is_armed)
+	if (!pool_arm(pool, connection, EPOLL_CTL_MOD, events))
 		pool_end(pool, connection);
 }
 
@@ -136,7 +164,7 @@ pool_step(AmPool *pool, AmConnection *connection, gpointer thread)
 	AmServerStep step = am_smtp_server_step(connection->server);
 	connection->thread = NULL;
 	if (step != AM_SERVER_CLOSE && g_atomic_int_get(&pool->is_draining) &&
-	    am_connection_may_end(connection)) {
+	    am_connection_drain_end(connection) <= g_get_monotonic_time()) {
 		am_smtp_server_shut(connection->server, "4.3.2", "Shutting down, try later");
 		step = AM_SERVER_CLOSE;
 	}
@@ -176,17 +204,16 @@ static GPtrArray *
 pool_claim_ended(AmPool *pool, gboolean is_drain, gint64 now)
 {
 	GPtrArray *ended = g_ptr_array_new();
-	g_mutex_lock(&pool->slot_lock);
 	for (guint i = 0; i < pool->n_slots; i++) {
 		AmSlot *slot = &pool->slots[i];
-		if (!slot->is_parked)
-			continue;
-		if (is_drain ? !am_connection_may_end(slot->connection) : slot->deadline_us > now)
-			continue;
-		slot->is_parked = FALSE;
-		g_ptr_array_add(ended, slot->connection);
+		guint32 word = __atomic_load_n(&slot->word, __ATOMIC_ACQUIRE);
+		gint64 end_us = __atomic_load_n(is_drain ? &slot->drain_end_us : &slot->idle_end_us,
+						__ATOMIC_RELAXED);
+		/* when the time was another arming's the word is not the same any more */
+		if ((word & AM_SLOT_STATE_MASK) == AM_SLOT_PARKED && end_us <= now &&
+		    pool_swap(slot, word >> AM_SLOT_STATE_BITS, AM_SLOT_PARKED, AM_SLOT_HELD))
+			g_ptr_array_add(ended, slot->connection);
 	}
-	g_mutex_unlock(&pool->slot_lock);
 	return ended;
 }
 

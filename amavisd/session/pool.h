@@ -7,7 +7,7 @@
  *
  * Every connection has a slot.  It is either parked, then epoll may tell of it once, or held by the
  * one who claimed it: a thread that steps it, or housekeeping that ends it.  epoll knows a slot by
- * number and generation and not by pointer, so an event that was on its way when a connection ended
+ * number and sequence and not by pointer, so an event that was on its way when a connection ended
  * finds nobody. */
 
 #include <glib.h>
