@@ -433,6 +433,72 @@ test_no_worker_pass(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	assert_line_has(fixture, "status=passed category=unchecked");
 }
 
+/* ---- content that nobody wants to know ------------------------------------------------------ */
+
+#define BYPASS \
+	"bypass_virus_checks = yes\nbypass_spam_checks = yes\nbypass_banned_checks = yes\n" \
+	"bypass_header_checks = yes\n"
+
+static void
+reconfigure(Fixture *fixture, const char *config, const char *script)
+{
+	pipeline_close(fixture);
+	rig_add_script(&fixture->rig, script);
+	rig_configure(&fixture->rig, config);
+	pipeline_open(fixture);
+}
+
+/* No worker is asked, and none is there.  Fields that the mail came with still go. */
+static void
+test_bypassed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char *const to[] = { "x@example.com", "ok@example.com", NULL };
+	worker_stop(fixture);
+	reconfigure(fixture, CONFIG BYPASS, "");
+	g_autofree char *codes = run(fixture, "x ok", FALSE);
+	g_assert_cmpstr(codes, ==, "250");
+	g_assert_cmpstr(diary->str, ==, "delivered delivered ");
+	assert_line_has(fixture, "status=passed category=clean");
+	g_assert_cmpint(fixture->statistics.clean, ==, 1);
+	g_assert_cmpint(fixture->statistics.inspect_failures, ==, 0);
+
+	g_autoptr(AmRecord) record =
+		am_pipeline_try(fixture->thread, rig_mail("a@example.org", to, CONTENT));
+	const AmDisposition *first = record->dispositions->pdata[0];
+	g_assert_cmpuint(record->mail->report->fields->len, ==, 3);
+	g_assert_cmpuint(record->mail->report->header_size, ==, strlen(CONTENT) - 7);
+	g_assert_cmpuint(am_edits_count(first->edits), ==, 1);
+	g_assert_cmpint(am_edits_get(first->edits, 0)->op, ==, AM_EDIT_DELETE);
+	g_assert_cmpstr(am_edits_get(first->edits, 0)->name, ==, "X-Spam-Flag");
+}
+
+/* One recipient, setting or hook that wants to know is enough, and so is an odd header. */
+static void
+test_not_bypassed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *name, *config, *script, *content;
+	} cases[] = {
+		{ "recipient", CONFIG BYPASS,
+		  "amavis.settings{ for_recipient = 'x@example.com', bypass_virus_checks = false }",
+		  CONTENT },
+		{ "kind", CONFIG BYPASS "finding_categories = virus=virus, macro=spam\n", "", CONTENT },
+		{ "hook", CONFIG BYPASS, "amavis.on('judge', function () end)", CONTENT },
+		{ "header", CONFIG BYPASS, "", "no field\r\n" CONTENT },
+		{ "no-spam-checks", CONFIG "bypass_virus_checks = yes\n"
+		  "bypass_banned_checks = yes\nbypass_header_checks = yes\n", "", CONTENT },
+	};
+	static const char *const to[] = { "ok@example.com", "x@example.com", NULL };
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_test_message("%s", cases[i].name);
+		reconfigure(fixture, cases[i].config, cases[i].script);
+		g_autoptr(AmRecord) record = am_pipeline_try(
+			fixture->thread, rig_mail("a@example.org", to, cases[i].content));
+		/* it is the worker's: the other way there is no part */
+		g_assert_cmpuint(record->mail->report->parts->len, ==, 1);
+	}
+}
+
 /* A scanner that must answer and cannot: as if the content was not looked at. */
 static void
 test_scanner_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -683,6 +749,8 @@ main(int argc, char **argv)
 	ADD("/pipeline/store-fails", "virus", test_store_fails);
 	ADD("/pipeline/no-worker", NULL, test_no_worker);
 	ADD("/pipeline/no-worker-pass", NULL, test_no_worker_pass);
+	ADD("/pipeline/bypassed", NULL, test_bypassed);
+	ADD("/pipeline/not-bypassed", NULL, test_not_bypassed);
 	ADD("/pipeline/scanner-fails", NULL, test_scanner_fails);
 	ADD("/pipeline/copies", "virus", test_copies);
 	ADD("/pipeline/copy-special", NULL, test_copy_special);

@@ -413,3 +413,36 @@ am_policy_all_bypass(GPtrArray *settings, AmCategory category)
 	}
 	return settings->len > 0;
 }
+
+/* A word "kind=category" of finding_categories: is it one that the bypass settings cover? */
+static gboolean
+policy_check_bypassed(const char *word, gsize len, gpointer user_data)
+{
+	static const char *const covered[] = { "=virus", "=unchecked", "=banned", "=clean" };
+	gboolean *is_bypassed = user_data;
+	*is_bypassed = FALSE;
+	for (guint i = 0; i < G_N_ELEMENTS(covered) && !*is_bypassed; i++) {
+		gsize n = strlen(covered[i]);
+		*is_bypassed = len > n && strncmp(word + len - n, covered[i], n) == 0;
+	}
+	return *is_bypassed;
+}
+
+gboolean
+am_policy_needs_content(AmPolicyThread *thread, const AmEnvelope *envelope)
+{
+	if (thread->policy->n_hooks[AM_HOOK_JUDGE] > 0)
+		return TRUE;
+	for (guint i = 0; i < envelope->recipients->len; i++) {
+		g_autoptr(AmSettings) own = am_policy_settings(
+			thread, envelope, envelope->recipients->pdata[i], NULL);
+		gboolean is_bypassed = own != NULL && own->bypass_virus && own->bypass_spam &&
+				       own->bypass_banned && own->bypass_header;
+		if (is_bypassed)
+			am_settings_each_word(own->finding_categories, policy_check_bypassed,
+					      &is_bypassed);
+		if (!is_bypassed)
+			return TRUE;
+	}
+	return FALSE;
+}

@@ -45,5 +45,10 @@ AmSettings *am_policy_settings(AmPolicyThread *thread, const AmEnvelope *envelop
 GPtrArray *am_policy_judge(AmPolicyThread *thread, const AmMail *mail, const char *failure,
 			   GError **error);
 
+/* Does the judgement depend on the content?  Not when every recipient bypasses all checks, no kind of
+ * finding makes another category (finding_categories), and no hook "judge" is there that might ask
+ * for anything.  TRUE when the settings cannot be had: judging will say why. */
+gboolean am_policy_needs_content(AmPolicyThread *thread, const AmEnvelope *envelope);
+
 /* May scanners be skipped because every recipient bypasses them? */
 gboolean am_policy_all_bypass(GPtrArray *settings /* AmSettings */, AmCategory category);
