@@ -23,7 +23,8 @@
 	"Return-Path: <a@example.org>\r\nX-Quarantine-ID: <ID>\r\nX-Quarantine-Size: 72\r\n" \
 	"X-Quarantine-Subject: Gr\xc3\xbc\xc3\x9f" "e\r\nX-Amavis-Category: virus\r\n" \
 	"X-Envelope-From: <a@example.org>\r\n" \
-	"X-Envelope-To: <\"x>, <y\"@example.org>,\r\n\t<c@example.org>\r\n"
+	"X-Envelope-To: <\"x>, <y\"@example.org>,\r\n\t<c@example.org>\r\n" \
+	"X-Envelope-To-Blocked: <c@example.org>\r\n"
 
 typedef struct {
 	MockPlugin mock;
@@ -116,6 +117,8 @@ list_to_string(const AmQuarantineItem *item, gpointer user_data)
 	GString *out = user_data;
 	g_autofree char *to = g_strjoinv("|", (char **)item->recipients);
 	g_assert_cmpint(item->fd, ==, -1);
+	g_assert_cmpstr(item->blocked[0], ==, "<c@example.org>");
+	g_assert_null(item->blocked[1]);
 	g_string_append_printf(out, "%s %" G_GINT64_FORMAT " %s %" G_GUINT64_FORMAT " %s %s %s\n",
 			       item->id, item->time, item->category, item->size, item->sender, to,
 			       item->subject);

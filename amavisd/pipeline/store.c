@@ -182,13 +182,15 @@ am_store_header(const AmMail *mail, const char *category, GPtrArray *disposition
 /* ---- storing ------------------------------------------------------------------------------- */
 
 static char **
-store_make_recipients(GPtrArray *dispositions)
+store_make_recipients(GPtrArray *dispositions, gboolean is_all)
 {
 	char **list = g_new0(char *, dispositions->len + 1);
-	for (guint i = 0; i < dispositions->len; i++) {
+	for (guint i = 0, n = 0; i < dispositions->len; i++) {
 		const AmDisposition *disposition = dispositions->pdata[i];
+		if (!is_all && disposition->destiny == AM_DESTINY_PASS)
+			continue;
 		g_autofree char *quoted = am_address_quote(disposition->recipient->address);
-		list[i] = g_strdup_printf("<%s>", quoted);
+		list[n++] = g_strdup_printf("<%s>", quoted);
 	}
 	return list;
 }
@@ -201,7 +203,8 @@ store_in(AmInstance *instance, const AmMail *mail, const StoreTarget *target, ch
 				       ? am_category_name(target->category)
 				       : "archive";
 	g_autofree char *header = am_store_header(mail, category, target->dispositions);
-	g_auto(GStrv) recipients = store_make_recipients(target->dispositions);
+	g_auto(GStrv) recipients = store_make_recipients(target->dispositions, TRUE);
+	g_auto(GStrv) blocked = store_make_recipients(target->dispositions, FALSE);
 	g_autofree char *quoted = am_address_quote(mail->envelope->sender);
 	g_autofree char *sender = g_strdup_printf("<%s>", quoted);
 	const AmQuarantineItem item = {
@@ -215,6 +218,7 @@ store_in(AmInstance *instance, const AmMail *mail, const StoreTarget *target, ch
 		.sender = sender,
 		.recipients = (const char *const *)recipients,
 		.subject = mail->report != NULL ? mail->report->subject : "",
+		.blocked = (const char *const *)blocked,
 	};
 	am_instance_lock(instance);
 	gboolean ok = instance->plugin->plugin.quarantine->store(instance->data, &item, location,

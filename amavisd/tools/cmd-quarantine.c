@@ -84,6 +84,16 @@ quarantine_json_address(JsonBuilder *builder, const char *address)
 }
 
 static void
+quarantine_json_list(JsonBuilder *builder, const char *name, char **addresses)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (; addresses != NULL && *addresses != NULL; addresses++)
+		quarantine_json_address(builder, *addresses);
+	json_builder_end_array(builder);
+}
+
+static void
 quarantine_json(JsonBuilder *builder, const AmStoredMail *mail)
 {
 	json_builder_begin_object(builder);
@@ -97,11 +107,8 @@ quarantine_json(JsonBuilder *builder, const AmStoredMail *mail)
 	json_builder_add_int_value(builder, (gint64)mail->size);
 	json_builder_set_member_name(builder, "sender");
 	quarantine_json_address(builder, mail->sender);
-	json_builder_set_member_name(builder, "recipients");
-	json_builder_begin_array(builder);
-	for (char **r = mail->recipients; r != NULL && *r != NULL; r++)
-		quarantine_json_address(builder, *r);
-	json_builder_end_array(builder);
+	quarantine_json_list(builder, "recipients", mail->recipients);
+	quarantine_json_list(builder, "blocked", mail->blocked);
 	json_builder_set_member_name(builder, "subject");
 	json_builder_add_string_value(builder, mail->subject);
 	json_builder_end_object(builder);

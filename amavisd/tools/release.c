@@ -35,6 +35,7 @@ am_stored_mail_free(AmStoredMail *mail)
 	g_free(mail->sender);
 	g_free(mail->subject);
 	g_strfreev(mail->recipients);
+	g_strfreev(mail->blocked);
 	g_free(mail);
 }
 
@@ -47,6 +48,9 @@ am_stored_mail_new(const AmQuarantineItem *item)
 	mail->sender = g_strdup(item->sender);
 	mail->subject = g_strdup(item->subject);
 	mail->recipients = g_strdupv((char **)item->recipients);
+	/* an older plugin's item ends before it */
+	if (item->struct_size >= G_STRUCT_OFFSET(AmQuarantineItem, blocked) + sizeof item->blocked)
+		mail->blocked = g_strdupv((char **)item->blocked);
 	mail->size = item->size;
 	mail->time = item->time;
 	return mail;
@@ -82,7 +86,10 @@ static gboolean
 release_recipients(const AmStoredMail *mail, const char *const *recipients, AmEnvelope *envelope,
 		   GError **error)
 {
-	const char *const *list = recipients ? recipients : (const char *const *)mail->recipients;
+	gboolean is_partly = mail->blocked != NULL && mail->blocked[0] != NULL;
+	const char *const *list =
+		recipients != NULL ? recipients
+				   : (const char *const *)(is_partly ? mail->blocked : mail->recipients);
 	for (; list != NULL && *list != NULL; list++) {
 		g_autofree char *address = NULL;
 		if (!am_address_parse_path(*list, TRUE, &address, NULL, error)) {

@@ -16,6 +16,7 @@ typedef struct {
 	char *id;
 	char *category, *sender, *subject; /* sender in <> */
 	char **recipients;                 /* in <> */
+	char **blocked;                    /* those who did not get it; NULL or empty: not known */
 	guint64 size;                      /* of the mail, without the header stored in front */
 	gint64 time;
 } AmStoredMail;
@@ -25,7 +26,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmStoredMail, am_stored_mail_free)
 /* Copies what a listing gives. */
 AmStoredMail *am_stored_mail_new(const AmQuarantineItem *item);
 
-/* Sends it to `recipients` (bare addresses, NULL-ended; NULL: its own).  *is_temporary: a later try
+/* Sends it to `recipients` (bare addresses, NULL-ended; NULL: those of its own
+ * who did not get it, all of them when it does not say who).  *is_temporary: a later try
  * may succeed.  FALSE when any recipient was refused; the error quotes the next hop's words. */
 gboolean am_release(const AmConfig *config, const AmInstance *quarantine, const AmStoredMail *mail,
 		    const char *const *recipients, gboolean *is_temporary, GError **error);

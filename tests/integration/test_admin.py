@@ -293,6 +293,22 @@ class Quarantine(unittest.TestCase):
         self.daemon.ctl("quarantine", "expire", "--older-than", "1s")
         self.assertEqual(self.list(), [])
 
+    def test_release_leaves_out_who_got_it(self):
+        sink = rig.Sink(self)
+        daemon = rig.Daemon(self, forward=sink.port, clamav=True, lua=
+                            "amavis.settings{ for_recipient = 'lover@example.org',"
+                            " virus_lover = true }")
+        rig.send(daemon.port, rig.attachment("eicar.txt", rig.EICAR, "text/plain"),
+                 to=("lover@example.org", "other@example.org"))
+        self.assertEqual(sink.wait(1)[0][1], ["lover@example.org"])
+        daemon.event()
+        item = json.loads(daemon.ctl("quarantine", "--json", "list").stdout)[0]
+        self.assertEqual(item["blocked"], ["other@example.org"])
+        daemon.ctl("quarantine", "release", item["id"])
+        self.assertEqual(sink.wait(2)[1][1], ["other@example.org"])
+        daemon.ctl("quarantine", "release", "--recipient", "lover@example.org", item["id"])
+        self.assertEqual(sink.wait(3)[2][1], ["lover@example.org"])
+
     def test_release_that_fails_keeps_the_mail(self):
         self.sink.script = {"dot": "451 4.3.0 later"}
         ident = self.list()[0]["id"]

@@ -40,6 +40,27 @@ class Flow(unittest.TestCase):
         self.assertIn(b"X-Envelope-From: <sender@example.org>", text)
         self.assertIn(b"X-Quarantine-ID:", text)
 
+    def test_copies_notices_and_archive(self):
+        sink = rig.Sink(self)
+        daemon = rig.Daemon(self, forward=sink.port, clamav=True, config=
+                            "[policy]\nvirus_admin = admin@example.org\n"
+                            "always_bcc = copy@example.org\narchive_quarantine = archive\n"
+                            "[quarantine archive]\nplugin = file\ndirectory = DIR\n", start=False)
+        with open(daemon.conf) as f:
+            text = f.read()
+        daemon.write(daemon.conf, text.replace("= DIR", "= " + daemon.quarantine + "/archive"))
+        daemon.start()
+        self.assertRegex(rig.send(daemon.port, rig.message()), "^250")
+        self.assertEqual([m[1] for m in sink.wait(2)], [["rcpt@example.org"], ["copy@example.org"]])
+        self.assertEqual(sink.mails[0][2].splitlines()[-3:], sink.mails[1][2].splitlines()[-3:])
+        rig.send(daemon.port, rig.attachment("eicar.com", rig.EICAR))
+        sender, recipients, data = sink.wait(3)[2]
+        self.assertEqual((sender, recipients), ("", ["admin@example.org"]))
+        self.assertRegex(data, rb"(?m)^    <rcpt@example.org>: discarded\r$")
+        self.assertRegex(data, rb"(?m)^Reason:\r\n    virus: ")
+        self.assertNotIn(rig.EICAR, data)
+        self.assertEqual(len(daemon.quarantined()), 3)
+
     def test_reject_and_bounce_by_setting(self):
         sink = rig.Sink(self)
         daemon = rig.Daemon(self, forward=sink.port, clamav=True,

@@ -28,6 +28,7 @@
  *
  * ABI history
  *     1.0  2026-11-22  first
+ *     1.1  2026-11-22  AmQuarantineItem: blocked
  */
 
 #include <glib.h>
@@ -35,7 +36,7 @@
 G_BEGIN_DECLS
 
 #define AM_ABI_MAJOR 1 /* changes when an old plugin could no longer run */
-#define AM_ABI_MINOR 0 /* grows when something was appended */
+#define AM_ABI_MINOR 1 /* grows when something was appended */
 
 /* The first three fields of AmPlugin and of every table of functions. */
 #define AM_ABI_HEAD(Type) \
@@ -171,7 +172,8 @@ typedef struct {
 	gboolean (*apply)(gpointer self, AmAction *action, GError **error);
 } AmActionOps;
 
-/* A mail to be stored, or one that was. All pointers borrowed for the call. */
+/* A mail to be stored, or one that was. All pointers borrowed for the call.  Who makes one
+ * fills in struct_size; who gets one looks at no field beyond it. */
 typedef struct {
 	guint32 struct_size;
 	const char *id;       /* mail id, unique, safe as a file name */
@@ -183,6 +185,8 @@ typedef struct {
 	const char *sender;   /* reverse-path in <> */
 	const char *const *recipients; /* forward-paths in <>, NULL-ended */
 	const char *subject;           /* decoded, may be "" */
+	/* 1.1: those of the recipients who did not get the mail, as above; NULL: unknown */
+	const char *const *blocked;
 } AmQuarantineItem;
 
 /* Called for each item; FALSE ends the listing. */

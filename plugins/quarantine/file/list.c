@@ -189,9 +189,11 @@ list_tell(int directory, const ListEntry *entry, AmQuarantineFunc func, gpointer
 	g_autofree char *category = list_field(header, "X-Amavis-Category:");
 	g_autofree char *sender = list_field(header, "X-Envelope-From:");
 	g_autofree char *to = list_field(header, "X-Envelope-To:");
+	g_autofree char *to_blocked = list_field(header, "X-Envelope-To-Blocked:");
 	g_autofree char *subject = list_field(header, "X-Quarantine-Subject:");
 	g_autofree char *size = list_field(header, "X-Quarantine-Size:");
 	g_auto(GStrv) recipients = list_split_addresses(to);
+	g_auto(GStrv) blocked = list_split_addresses(to_blocked);
 	const AmQuarantineItem item = {
 		.struct_size = sizeof item,
 		.id = entry->id,
@@ -203,6 +205,7 @@ list_tell(int directory, const ListEntry *entry, AmQuarantineFunc func, gpointer
 		.sender = sender != NULL ? sender : "",
 		.recipients = (const char *const *)recipients,
 		.subject = subject != NULL ? subject : "",
+		.blocked = (const char *const *)blocked,
 	};
 	return func(&item, user_data);
 }
