@@ -179,8 +179,12 @@ stream_fill(AmStream *stream, gsize want)
 static gboolean
 stream_take_line(AmStream *stream, const char **line, gsize *len, gboolean *is_crlf)
 {
-	guint8 *start = stream->in + stream->in_start;
 	gsize have = stream->in_end - stream->in_start;
+	if (have == 0) { /* a parked stream has no buffer to point into */
+		stream->in_searched = 0;
+		return FALSE;
+	}
+	guint8 *start = stream->in + stream->in_start;
 	guint8 *newline = NULL;
 	if (have > stream->in_searched)
 		newline = memchr(start + stream->in_searched, '\n', have - stream->in_searched);
