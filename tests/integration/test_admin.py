@@ -165,6 +165,60 @@ forward = pigeon:coop
         self.assertIn("90-extra.so", r.stderr.decode())
 
 
+class Shipped(unittest.TestCase):
+    """amavisd.conf and conf.d as they are shipped, but for the places and the user."""
+
+    def make(self):
+        top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../conf.d/")
+        self.daemon = daemon = rig.Daemon(self, start=False)
+        with open(top + "amavisd.conf") as f:
+            text = f.read()
+        self.database = daemon.dir + "/clamav"
+        os.mkdir(self.database)
+        for old, new in (("user = amavis", "user = " + daemon.user),
+                         ("#run_directory = /run/amavisd", "run_directory = " + daemon.run),
+                         ("#spool_directory = /var/spool/amavisd",
+                          "spool_directory = " + daemon.spool),
+                         ("log = syslog\n#log_format = text",
+                          "log = file:%s\nlog_format = json" % daemon.log_path),
+                         ("127.0.0.1:10024", "127.0.0.1:%d" % daemon.port),
+                         ("/var/lib/amavisd/quarantine", daemon.quarantine),
+                         ("/var/lib/clamav", self.database)):
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        for name in ("10-example.conf", "50-policy.lua"):
+            with open(top + name) as f:
+                daemon.write(daemon.dir + "/conf.d/" + name, f.read())
+        return text
+
+    def test_check_finds_nothing(self):
+        text = self.make()
+        self.daemon.write(self.daemon.conf, text)
+        r = self.daemon.ctl("config", "check", check=False)
+        self.assertEqual((r.returncode, r.stderr), (0, b""))
+
+    def test_without_database_it_says_freshclam(self):
+        text = self.make()
+        self.daemon.write(self.daemon.conf, text)
+        self.daemon.start(wait=False)
+        self.assertNotEqual(self.daemon.process.wait(60), 0)
+        said = [line for line in (self.daemon.stderr() + self.daemon.log_text()).splitlines()
+                if "error" in line]
+        self.assertRegex(said[0], re.escape(self.database) + ".*freshclam")
+
+    def test_with_database_it_works(self):
+        sink = rig.Sink(self)
+        text = self.make().replace("127.0.0.1]:10025", "127.0.0.1]:%d" % sink.port)
+        self.daemon.write(self.daemon.conf, text)
+        os.rename(rig.clam_database(self.daemon) + "/test.ndb", self.database + "/test.ndb")
+        self.daemon.start()
+        self.assertRegex(rig.send(self.daemon.port, rig.message()), "^250")
+        self.assertEqual(len(sink.wait(1)), 1)
+        self.assertRegex(rig.send(self.daemon.port, rig.attachment("a.txt", rig.EICAR)), "^250")
+        self.assertEqual(self.daemon.event(2)["category"], "virus")
+        self.assertEqual((len(sink.mails), len(self.daemon.quarantined())), (1, 1))
+
+
 class Running(unittest.TestCase):
     def test_status(self):
         daemon = rig.Daemon(self, forward=rig.Sink(self).port)
