@@ -15,6 +15,8 @@ libamavisd_la_SOURCES += \
 	amavisd/policy/lua-handle.c \
 	amavisd/policy/lua-handle.h \
 	amavisd/policy/lua-mail.c \
+	amavisd/policy/lua-match.c \
+	amavisd/policy/lua-match.h \
 	amavisd/policy/lua-pattern.c \
 	amavisd/policy/lua-pattern.h \
 	amavisd/policy/lua-state.c \
