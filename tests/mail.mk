@@ -30,7 +30,3 @@ check_PROGRAMS += tests/test-log
 TESTS += tests/test-log
 tests_test_log_SOURCES = tests/test-log.c
 tests_test_log_LDADD = $(TEST_LIBS)
-check_PROGRAMS += tests/test-mail-fields
-TESTS += tests/test-mail-fields
-tests_test_mail_fields_SOURCES = tests/test-mail-fields.c
-tests_test_mail_fields_LDADD = $(TEST_LIBS)

@@ -71,7 +71,9 @@ static const AmSettingSpec content_specs[] = {
 static const AmSettingSpec routes_specs[] = {
 	{ "forward", AM_SETTING_STRING, "smtp:[127.0.0.1]:10025", NULL, "mail that passes" },
 	{ "notify", AM_SETTING_STRING, NULL, NULL, "bounces and notices; default: forward" },
+	{ "resend", AM_SETTING_STRING, NULL, NULL, "mail whose body was changed (by no plugin as shipped); default: forward" },
 	{ "release", AM_SETTING_STRING, NULL, NULL, "mail out of quarantine; default: notify" },
+	{ "requeue", AM_SETTING_STRING, NULL, NULL, "quarantined mail to be checked again; default: release" },
 	{ NULL },
 };
 

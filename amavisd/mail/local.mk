@@ -10,8 +10,6 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/exchange.c \
 	amavisd/mail/exchange.h \
 	amavisd/mail/fd.h \
-	amavisd/mail/fields.c \
-	amavisd/mail/fields.h \
 	amavisd/mail/mail.c \
 	amavisd/mail/mail.h \
 	amavisd/mail/pack.c \

@@ -20,7 +20,6 @@
 #include "pipeline/pipeline.h"
 
 #include "log/log.h"
-#include "mail/fields.h"
 #include "pipeline/copies.h"
 #include "pipeline/deliver.h"
 #include "pipeline/host.h"
@@ -60,18 +59,12 @@ pipeline_note_failure(AmRecord *record, const char *stage, const GError *error)
 
 /* ---- inspect, scan, judge ------------------------------------------------------------------ */
 
-/* A mail whose content nobody wants to know goes by without a content worker; edits still need to
- * know where its header fields are. */
+/* A mail whose content nobody wants to know goes by without a content worker.  Its report is empty:
+ * this process does not parse a header, so edits can only add fields above the mail's own. */
 static AmReport *
 pipeline_skip(AmPipelineThread *thread, const AmMail *mail)
 {
-	g_autoptr(AmReport) report = NULL;
-	if (am_policy_needs_content(thread->policy, mail->envelope))
-		return NULL;
-	report = am_report_new();
-	if (!am_fields_read(report, am_spool_fd(mail->spool), am_spool_size(mail->spool)))
-		return NULL;
-	return g_steal_pointer(&report);
+	return am_policy_needs_content(thread->policy, mail->envelope) ? NULL : am_report_new();
 }
 
 static void

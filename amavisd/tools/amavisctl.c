@@ -29,7 +29,7 @@ static const Command commands[] = {
 	{ "plugins", am_cmd_plugins, "what plugins are there, from where, with which settings" },
 	{ "status", am_cmd_status, "how the running daemon fares" },
 	{ "reload", am_cmd_reload, "new configuration without refusing a connection" },
-	{ "quarantine", am_cmd_quarantine, "list, show, release, delete or expire stored mail" },
+	{ "quarantine", am_cmd_quarantine, "list, show, release, requeue, delete or expire stored mail" },
 };
 
 static void

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* quarantine list, show, release, delete, expire: the plugin's own functions, called here as they are
+/* quarantine list, show, release, requeue, delete, expire: the plugin's own functions, called here as they are
  * in the daemon. */
 
 #include <config.h>
@@ -159,7 +159,7 @@ quarantine_show(Quarantine *q, char **ids, GError **error)
 }
 
 static int
-quarantine_release_one(Quarantine *q, const char *id, GError **error)
+quarantine_release_one(Quarantine *q, const char *id, AmReleaseKind kind, GError **error)
 {
 	gboolean is_temporary = FALSE;
 	g_autoptr(GPtrArray) mails = quarantine_find(q, id, error);
@@ -169,9 +169,9 @@ quarantine_release_one(Quarantine *q, const char *id, GError **error)
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "no mail of that id");
 		return 1;
 	}
-	if (am_release(q->settings, q->instance, mails->pdata[0],
+	if (am_release(q->settings, q->instance, mails->pdata[0], kind,
 		       (const char *const *)q->recipients, &is_temporary, error)) {
-		printf("%s released\n", id);
+		printf("%s %s\n", id, kind == AM_RELEASE ? "released" : "requeued");
 		return 0;
 	}
 	return is_temporary ? AM_EXIT_TEMPFAIL : 1;
@@ -179,18 +179,30 @@ quarantine_release_one(Quarantine *q, const char *id, GError **error)
 
 /* Each id in turn; the first failure is the exit status, all are told. */
 static int
-quarantine_release(Quarantine *q, char **ids, GError **error G_GNUC_UNUSED)
+quarantine_send(Quarantine *q, char **ids, AmReleaseKind kind)
 {
 	int status = 0;
 	for (; *ids != NULL; ids++) {
 		g_autoptr(GError) failure = NULL;
-		int one = quarantine_release_one(q, *ids, &failure);
+		int one = quarantine_release_one(q, *ids, kind, &failure);
 		if (failure != NULL)
 			am_tool_error("%s: %s", *ids, failure->message);
 		if (status == 0)
 			status = one;
 	}
 	return status;
+}
+
+static int
+quarantine_release(Quarantine *q, char **ids, GError **error G_GNUC_UNUSED)
+{
+	return quarantine_send(q, ids, AM_RELEASE);
+}
+
+static int
+quarantine_requeue(Quarantine *q, char **ids, GError **error G_GNUC_UNUSED)
+{
+	return quarantine_send(q, ids, AM_RELEASE_REQUEUE);
 }
 
 static int
@@ -238,6 +250,7 @@ static const struct {
 	{ "list", quarantine_list, 0, 0 },
 	{ "show", quarantine_show, 1, 1 },
 	{ "release", quarantine_release, 1, G_MAXINT },
+	{ "requeue", quarantine_requeue, 1, G_MAXINT },
 	{ "delete", quarantine_delete, 1, G_MAXINT },
 	{ "expire", quarantine_expire, 0, 0 },
 };
@@ -289,7 +302,7 @@ quarantine_run(Quarantine *q, int argc, char **argv, GError **error)
 			return AM_EXIT_CONFIG;
 		return verbs[i].run(q, argv + 2, error);
 	}
-	am_tool_error("say list, show, release, delete or expire");
+	am_tool_error("say list, show, release, requeue, delete or expire");
 	return AM_EXIT_USAGE;
 }
 
@@ -302,7 +315,7 @@ am_cmd_quarantine(int argc, char **argv)
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &q.is_json, "list: a JSON array", NULL },
 		{ "store", 0, 0, G_OPTION_ARG_STRING, &q.store, "which quarantine", "NAME" },
 		{ "recipient", 0, 0, G_OPTION_ARG_STRING_ARRAY, &q.recipients,
-		  "release: to this address instead, may be repeated", "A" },
+		  "release, requeue: to this address instead, may be repeated", "A" },
 		{ "older-than", 0, 0, G_OPTION_ARG_STRING, &q.older_than, "expire: for instance 30d",
 		  "TIME" },
 		{ NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -310,7 +323,7 @@ am_cmd_quarantine(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	int status = AM_EXIT_USAGE;
 
-	if (am_tool_options(entries, "list|show|release|delete|expire [ID]...",
+	if (am_tool_options(entries, "list|show|release|requeue|delete|expire [ID]...",
 			    "Mail in quarantine: what is there, one mail, out again, away.", &argc, &argv))
 		status = quarantine_run(&q, argc, argv, &error);
 	if (error != NULL)

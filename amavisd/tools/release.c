@@ -122,9 +122,11 @@ release_envelope(const AmStoredMail *mail, const char *const *recipients, GError
 
 /* Prepended fields: the last one added stands on top. */
 static AmEdits *
-release_edits(const AmEnvelope *envelope, const char *hostname, GError **error)
+release_edits(const AmEnvelope *envelope, AmReleaseKind kind, const char *hostname, GError **error)
 {
 	g_autoptr(AmEdits) edits = am_edits_new();
+	if (kind == AM_RELEASE_REQUEUE)
+		return g_steal_pointer(&edits);
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_autoptr(GString) to = g_string_new(NULL);
 	char id[AM_MAIL_ID_LEN + 1];
@@ -164,9 +166,10 @@ release_judge(const AmSmtpTransaction *transaction, gboolean *is_temporary, GErr
 }
 
 static AmRoute *
-release_route(const AmConfig *config, GError **error)
+release_route(const AmConfig *config, AmReleaseKind kind, GError **error)
 {
-	static const char *const keys[] = { "release", "notify", "forward", NULL };
+	static const char *const chain[] = { "requeue", "release", "notify", "forward", NULL };
+	const char *const *keys = kind == AM_RELEASE_REQUEUE ? chain : chain + 1;
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
 	AmRoute *route = am_setup_route(config, keys, problems);
 	if (route == NULL) {
@@ -178,17 +181,17 @@ release_route(const AmConfig *config, GError **error)
 
 gboolean
 am_release(const AmConfig *config, const AmInstance *quarantine, const AmStoredMail *mail,
-	   const char *const *recipients, gboolean *is_temporary, GError **error)
+	   AmReleaseKind kind, const char *const *recipients, gboolean *is_temporary, GError **error)
 {
 	*is_temporary = FALSE;
 	const char *configured =
 		am_config_string(am_config_group(config, "amavisd", NULL), "hostname");
 	const char *hostname = configured != NULL ? configured : g_get_host_name();
-	g_autoptr(AmRoute) route = release_route(config, error);
+	g_autoptr(AmRoute) route = release_route(config, kind, error);
 	g_autoptr(AmEnvelope) envelope =
 		route == NULL ? NULL : release_envelope(mail, recipients, error);
 	g_autoptr(AmEdits) edits =
-		envelope == NULL ? NULL : release_edits(envelope, hostname, error);
+		envelope == NULL ? NULL : release_edits(envelope, kind, hostname, error);
 	g_autoptr(AmSpool) spool = edits == NULL ? NULL : release_spool(quarantine, mail, error);
 	if (spool == NULL)
 		return FALSE;

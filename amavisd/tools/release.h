@@ -26,8 +26,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmStoredMail, am_stored_mail_free)
 /* Copies what a listing gives. */
 AmStoredMail *am_stored_mail_new(const AmQuarantineItem *item);
 
+typedef enum {
+	AM_RELEASE,         /* by the release route, with Resent fields */
+	AM_RELEASE_REQUEUE, /* by the requeue route, as it came: to be checked once more */
+} AmReleaseKind;
+
 /* Sends it to `recipients` (bare addresses, NULL-ended; NULL: those of its own
  * who did not get it, all of them when it does not say who).  *is_temporary: a later try
  * may succeed.  FALSE when any recipient was refused; the error quotes the next hop's words. */
 gboolean am_release(const AmConfig *config, const AmInstance *quarantine, const AmStoredMail *mail,
-		    const char *const *recipients, gboolean *is_temporary, GError **error);
+		    AmReleaseKind kind, const char *const *recipients, gboolean *is_temporary,
+		    GError **error);

@@ -16,7 +16,6 @@
 
 #include "content/names.h"
 #include "mail/fd.h"
-#include "mail/fields.h"
 #include "mail/spool.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
@@ -37,24 +36,6 @@ check_table(const AmReport *report, gsize size)
 		g_assert(((AmHeaderDefect *)report->defects->pdata[i])->position <= size);
 }
 
-static void
-check_same(const AmReport *report, int fd, gsize size)
-{
-	g_autoptr(AmReport) plain = am_report_new();
-	if (!am_fields_read(plain, fd, size))
-		return;
-	g_assert(plain->header_size == report->header_size);
-	g_assert(plain->n_received == report->n_received);
-	g_assert(plain->fields->len == report->fields->len);
-	for (guint i = 0; i < plain->fields->len; i++) {
-		const AmHeaderField *one = plain->fields->pdata[i];
-		const AmHeaderField *two = report->fields->pdata[i];
-		g_assert(one->offset == two->offset && one->len == two->len);
-		g_assert(one->value == two->value && one->name_len == two->name_len);
-		g_assert(strcmp(one->name, two->name) == 0);
-	}
-}
-
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
@@ -68,7 +49,6 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	g_autoptr(AmReport) report = am_report_new();
 	(void)am_header_check(report, fd, size, 0);
 	check_table(report, size);
-	check_same(report, fd, size);
 
 	g_autoptr(AmParams) params = am_params_parse((const char *)data, size);
 	g_autoptr(GPtrArray) names = am_names_read(params, params);

@@ -371,6 +371,15 @@ class Quarantine(unittest.TestCase):
         self.assertIn("451", r.stderr.decode())
         self.assertEqual(len(self.list()), 3)
 
+    def test_requeue_checks_again(self):
+        ident = self.list()[0]["id"]
+        self.daemon.write(self.daemon.dir + "/conf.d/30.conf",
+                          "[routes]\nrequeue = smtp:[127.0.0.1]:%d\n" % self.daemon.port)
+        self.daemon.ctl("quarantine", "requeue", ident)
+        self.assertEqual(self.daemon.event(4)["category"], "virus")
+        self.assertEqual(self.sink.mails, [])
+        self.assertEqual(len(self.list()), 4)
+
     def test_names_are_confined(self):
         for ident in ("../../etc/passwd", "/etc/passwd", "..", "a/b"):
             r = self.daemon.ctl("quarantine", "show", ident, check=False)
