@@ -184,7 +184,7 @@ test_huge(void)
 		g_string_append(mail, "To: \xff\r\njunk\r\n");
 	gint64 start = g_get_monotonic_time();
 	g_autoptr(AmReport) report = check(mail->str, mail->len);
-	g_assert_cmpint(g_get_monotonic_time() - start, <, 2 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 20 * G_USEC_PER_SEC);
 	g_assert_cmpuint(report->fields->len, ==, AM_REPORT_MAX_FIELDS);
 	g_assert_cmpuint(report->defects->len, <=, AM_REPORT_MAX_DEFECTS + 10);
 	g_assert_cmpuint(report->header_size, ==, mail->len);

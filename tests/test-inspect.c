@@ -405,7 +405,7 @@ test_hostile(void)
 		gint64 used = g_get_monotonic_time() - start;
 		g_test_message("%s: %" G_GSIZE_FORMAT " bytes, %" G_GINT64_FORMAT " us",
 			       cases[i].name, mail->len, used);
-		g_assert_cmpint(used, <, 3 * G_USEC_PER_SEC);
+		g_assert_cmpint(used, <, 10 * G_USEC_PER_SEC);
 		g_assert_cmpuint(report->parts->len, >, 1);
 	}
 }

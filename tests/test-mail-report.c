@@ -443,7 +443,7 @@ test_speed(void)
 	}
 	double each_us = (double)(g_get_monotonic_time() - start) / 1000;
 	g_test_minimized_result(each_us, "report written and read in %.1f us", each_us);
-	g_assert_cmpfloat(each_us, <, 1000);
+	g_assert_cmpfloat(each_us, <, 20000);
 }
 
 int

@@ -323,7 +323,7 @@ test_silent(void)
 	g_assert_false(run.scan.is_scored);
 	g_assert_nonnull(strstr(run.error->message, "timed out"));
 	g_assert_nonnull(strstr(run.error->message, "127.0.0.1:"));
-	g_assert_cmpint(run.took_us, <, 600000);
+	g_assert_cmpint(run.took_us, <, 5000000);
 	server_clear(&server);
 	run_clear(&run);
 }

@@ -414,7 +414,7 @@ test_many(void)
 	}
 	gint64 took = g_get_monotonic_time() - start;
 	g_test_message("%.1f us for a recipient", (double)took / 2000);
-	g_assert_cmpint(took, <, G_USEC_PER_SEC);
+	g_assert_cmpint(took, <, 10 * G_USEC_PER_SEC);
 	fixture_close(&f);
 }
 

@@ -81,9 +81,9 @@ set_up(Fixture *fixture, gconstpointer data)
 	static const char *const recipients[] = { "b@example.com", "c@example.com", NULL };
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
 	g_autoptr(GError) error = NULL;
-	server_start(&fixture->servers[0], "SPAMD/1.1 0 EX_OK\r\nSpam: True ; 2.5 / 5\r\n\r\nA,B", 200);
-	server_start(&fixture->servers[1], "SPAMD/1.1 0 EX_OK\r\nSpam: True ; -1 / 5\r\n\r\nC", 200);
-	server_start(&fixture->servers[2], "SPAMD/1.1 75 EX_TEMPFAIL\r\n\r\n", 200);
+	server_start(&fixture->servers[0], "SPAMD/1.1 0 EX_OK\r\nSpam: True ; 2.5 / 5\r\n\r\nA,B", 500);
+	server_start(&fixture->servers[1], "SPAMD/1.1 0 EX_OK\r\nSpam: True ; -1 / 5\r\n\r\nC", 500);
+	server_start(&fixture->servers[2], "SPAMD/1.1 75 EX_TEMPFAIL\r\n\r\n", 500);
 	g_autofree char *text = g_strdup_printf(
 		"[scanner one]\nplugin = spamd\ntests = names\naddress = 127.0.0.1:%u\n"
 		"[scanner two]\nplugin = spamd\ntests = names\naddress = 127.0.0.1:%u\n"
@@ -138,7 +138,7 @@ static void
 test_side_by_side(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
 	AmReport *report = fixture->mail->report;
-	g_assert_cmpint(scan(fixture), <, 450 * MS); /* one after the other it were 600 */
+	g_assert_cmpint(scan(fixture), <, 1200 * MS); /* one after the other it were 1500 */
 	g_assert_true(report->is_scored);
 	g_assert_cmpfloat(report->score, ==, 1.5);
 	g_assert_cmpuint(report->tests->len, ==, 3);

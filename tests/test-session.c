@@ -92,7 +92,7 @@ test_slow(void)
 		gint64 start = g_get_monotonic_time();
 		client_say(fast, ENVELOPE BODY);
 		client_expect(fast, "250 2.6.0");
-		g_assert_cmpint(g_get_monotonic_time() - start, <, G_USEC_PER_SEC);
+		g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC);
 	}
 	client_end(fast);
 	for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
