@@ -54,6 +54,7 @@ connection_on_mail(gpointer user, AmMail *mail)
 	AmConnection *connection = user;
 	AmPool *pool = connection->pool;
 	mail->deadline_us = mail->received_us + pool->mail_time_us;
+	am_relief_call(&pool->relief);
 	GPtrArray *replies =
 		pool->ops->run(connection->thread, mail, connection->listener->server.is_lmtp);
 	connection_on_abandon(connection); /* no longer in work */

@@ -7,6 +7,8 @@ libamavisd_la_SOURCES += \
 	amavisd/session/listeners.h \
 	amavisd/session/pool.c \
 	amavisd/session/pool.h \
+	amavisd/session/relief.c \
+	amavisd/session/relief.h \
 	amavisd/session/pool-private.h \
 	amavisd/session/serve.c \
 	amavisd/session/serve.h \

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "session/pool.h"
+#include "session/relief.h"
 
 /* One open connection.  Who claimed its slot may use it, nobody else. */
 typedef struct {
@@ -50,6 +51,8 @@ struct _AmPool {
 	gint n_mails;	  /* atomic: transactions under way */
 	gint max_mails;
 	gint64 mail_time_us;
+
+	AmRelief relief; /* which threads wait at epoll */
 
 	AmSlot *slots;
 	guint n_slots;

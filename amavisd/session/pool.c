@@ -174,28 +174,43 @@ pool_step(AmPool *pool, AmConnection *connection, gpointer thread)
 		pool_park(pool, connection, step);
 }
 
+/* Waits for one event and serves it; FALSE: the pool stops. */
+static gboolean
+pool_serve(AmPool *pool, gpointer thread)
+{
+	struct epoll_event event;
+	am_relief_wait_begin(&pool->relief);
+	int n = epoll_wait(pool->epoll_fd, &event, 1, -1);
+	int errnum = errno;
+	am_relief_wait_end(&pool->relief);
+	if (n < 0 && errnum != EINTR) {
+		am_error("epoll_wait: %s", g_strerror(errnum));
+		g_usleep(POOL_ERROR_PAUSE_US);
+	}
+	if (n <= 0)
+		return TRUE;
+	guint64 kind = event.data.u64 & AM_POOL_KIND;
+	if (kind == AM_POOL_STOP)
+		return FALSE;
+	if (kind == AM_POOL_LISTENER) {
+		am_pool_accept(pool, event.data.u64 & G_MAXUINT32);
+		return TRUE;
+	}
+	AmConnection *connection = pool_claim(pool, event.data.u64);
+	if (connection != NULL)
+		pool_step(pool, connection, thread);
+	return TRUE;
+}
+
 void
 am_pool_work(AmPool *pool, gpointer thread)
 {
-	for (;;) {
-		struct epoll_event event;
-		int n = epoll_wait(pool->epoll_fd, &event, 1, -1);
-		if (n < 0 && errno != EINTR) {
-			am_error("epoll_wait: %s", g_strerror(errno));
-			g_usleep(POOL_ERROR_PAUSE_US);
-		}
-		if (n <= 0)
-			continue;
-		guint64 kind = event.data.u64 & AM_POOL_KIND;
-		if (kind == AM_POOL_STOP)
-			return;
-		if (kind == AM_POOL_LISTENER) {
-			am_pool_accept(pool, event.data.u64 & G_MAXUINT32);
-			continue;
-		}
-		AmConnection *connection = pool_claim(pool, event.data.u64);
-		if (connection != NULL)
-			pool_step(pool, connection, thread);
+	gboolean is_regular = am_relief_join(&pool->relief);
+	while (is_regular || am_relief_sleep(&pool->relief, pool->epoll_fd)) {
+		do {
+			if (!pool_serve(pool, thread))
+				return;
+		} while (is_regular || am_relief_is_short(&pool->relief));
 	}
 }
 
@@ -278,6 +293,7 @@ am_pool_stop(AmPool *pool)
 	/* never read, so it stays readable for every thread */
 	if (eventfd_write(pool->stop_fd, 1) < 0)
 		am_error("stopping threads: %s", g_strerror(errno));
+	am_relief_stop(&pool->relief);
 }
 
 static gboolean
@@ -316,6 +332,7 @@ am_pool_new(const AmGeneration *generation, const AmSessionOps *ops, const char 
 		pool->slots[i].next_free = i + 1;
 	g_mutex_init(&pool->slot_lock);
 	g_mutex_init(&pool->reserve_lock);
+	am_relief_init(&pool->relief, (guint)am_config_int(group, "threads"));
 	pool->reserve_fd = -1;
 	am_pool_open_reserve(pool);
 	if (!pool_open(pool, error)) {
@@ -340,6 +357,7 @@ am_pool_free(AmPool *pool)
 			(void)close(fds[i]); /* nothing was written to them */
 	g_mutex_clear(&pool->slot_lock);
 	g_mutex_clear(&pool->reserve_lock);
+	am_relief_clear(&pool->relief);
 	g_free(pool->is_paused);
 	g_free(pool->slots);
 	g_free(pool);
