@@ -223,12 +223,6 @@ am_declaration_is_general(const AmDeclaration *declaration)
 	return TRUE;
 }
 
-const AmSettings *
-am_declaration_values(const AmDeclaration *declaration)
-{
-	return &declaration->values;
-}
-
 void
 am_declaration_apply(const AmDeclaration *declaration, AmSettings *settings)
 {

@@ -30,7 +30,6 @@ gboolean am_declaration_set(AmDeclaration *declaration, GStringChunk *texts, con
 			    const char *text, GError **error);
 /* Has it no selector, so that it is for everyone? */
 gboolean am_declaration_is_general(const AmDeclaration *declaration);
-const AmSettings *am_declaration_values(const AmDeclaration *declaration);
 /* Takes what was declared over into settings. */
 void am_declaration_apply(const AmDeclaration *declaration, AmSettings *settings);
 

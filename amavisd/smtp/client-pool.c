@@ -120,12 +120,6 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_free(pool);
 }
 
-const AmSmtpClientConfig *
-am_smtp_pool_config(const AmSmtpPool *pool)
-{
-	return &pool->config;
-}
-
 static AmSmtpConnection *
 pool_pop(AmSmtpPool *pool, const char *key)
 {

@@ -7,7 +7,6 @@
 
 #include "smtp/client-private.h"
 
-const AmSmtpClientConfig *am_smtp_pool_config(const AmSmtpPool *pool);
 /* A connection that has said EHLO: a kept one, unless is_fresh, or a new one.  NULL: *failure. */
 AmSmtpConnection *am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host,
 				       guint16 port, gboolean is_fresh, gint64 deadline_us,
