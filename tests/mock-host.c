@@ -129,6 +129,40 @@ mock_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
 		g_string_append_printf(decode->reasons, "%s ", reason);
 }
 
+static void
+mock_decode_finding(AmDecode *decode, const char *kind, const char *name,
+		    G_GNUC_UNUSED const char *detail)
+{
+	g_string_append_printf(decode->findings, "%s:%s ", kind, name);
+}
+
+static gint64
+mock_decode_deadline_us(G_GNUC_UNUSED AmDecode *decode)
+{
+	return g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+}
+
+static void
+mock_child_declare(AmChild *child, const char *type)
+{
+	g_free(child->declared);
+	child->declared = g_strdup(type);
+}
+
+static const char *
+mock_decode_password(AmDecode *decode, guint index)
+{
+	if (decode->passwords == NULL || index >= g_strv_length((char **)decode->passwords))
+		return NULL;
+	return decode->passwords[index];
+}
+
+static void
+mock_decode_opened(AmDecode *decode, guint index)
+{
+	decode->opened_by = (int)index;
+}
+
 /* ---- for tests ----------------------------------------------------------------------------- */
 
 const AmPlugin *
@@ -180,6 +214,11 @@ mock_host_load(MockHost *mock, const AmPlugin *descriptor, AmKind kind, const ch
 	mock->host.child_write = mock_child_write;
 	mock->host.child_close = mock_child_close;
 	mock->host.decode_mark = mock_decode_mark;
+	mock->host.decode_finding = mock_decode_finding;
+	mock->host.decode_deadline_us = mock_decode_deadline_us;
+	mock->host.child_declare = mock_child_declare;
+	mock->host.decode_password = mock_decode_password;
+	mock->host.decode_opened = mock_decode_opened;
 	mock->self = mock->loaded.plugin.load(&mock->host, &mock->instance, error);
 	return mock->self != NULL;
 }
@@ -245,6 +284,7 @@ mock_child_free(gpointer data)
 	g_assert_true(child->is_closed); /* each child that was opened must be closed */
 	g_byte_array_unref(child->data);
 	g_free(child->name);
+	g_free(child->declared);
 	g_free(child);
 }
 
@@ -254,6 +294,8 @@ mock_decode_init(AmDecode *decode, AmPart *part)
 	*decode = (AmDecode){ .part = part, .bytes_left = 64 << 20, .children_left = 1000 };
 	decode->children = g_ptr_array_new_with_free_func(mock_child_free);
 	decode->reasons = g_string_new(NULL);
+	decode->findings = g_string_new(NULL);
+	decode->opened_by = -1;
 }
 
 void
@@ -261,4 +303,5 @@ mock_decode_clear(AmDecode *decode)
 {
 	g_ptr_array_unref(decode->children);
 	(void)g_string_free(decode->reasons, TRUE);
+	(void)g_string_free(decode->findings, TRUE);
 }

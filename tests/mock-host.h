@@ -37,6 +37,7 @@ struct _AmScan {
 struct _AmChild {
 	AmDecode *decode;
 	char *name; /* NULL none */
+	char *declared; /* type, NULL none */
 	guint32 flags;
 	GByteArray *data;
 	gboolean is_closed;
@@ -51,7 +52,10 @@ struct _AmDecode {
 	guint n_after_refusal; /* ... and so many calls came all the same */
 	gsize max_write;       /* longest write */
 	guint32 marks;
-	GString *reasons; /* a blank behind each */
+	GString *reasons;  /* a blank behind each */
+	GString *findings; /* "kind:name", a blank behind each */
+	const char *const *passwords; /* to be tried, NULL-ended; may be NULL */
+	int opened_by;     /* index of the one that opened, -1 none */
 };
 
 /* The descriptor in plugins/FAMILY/NAME/am-NAME.so of the build tree; aborts when there is none. */

@@ -24,7 +24,7 @@ test_layout(void)
 	g_assert_cmpuint(offsetof(AmHost, product), ==, 8);
 	g_assert_cmpuint(offsetof(AmHost, edit), ==, 320);
 	g_assert_cmpuint(offsetof(AmHost, action_quarantine_id), ==, 328);
-	g_assert_cmpuint(sizeof(AmHost), ==, 336);
+	g_assert_cmpuint(sizeof(AmHost), ==, 408);
 	g_assert_cmpuint(offsetof(AmQuarantineItem, subject), ==, 72);
 	g_assert_cmpuint(offsetof(AmQuarantineItem, blocked), ==, 80);
 	g_assert_cmpuint(sizeof(AmQuarantineItem), ==, 88);

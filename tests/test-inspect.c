@@ -462,7 +462,7 @@ static const struct {
 	  "virus:Test.Evil:0 " },
 	{ "encrypted", "BOX\nencrypted\nsecret s.txt\n",
 	  "1.1 text/plain text/plain - C+. \n1.1.1 - - 0 Cm. s.txt\n",
-	  "encrypted:encrypted:1 encrypted:encrypted:2 " },
+	  "encrypted:encrypted:2 encrypted:encrypted:1 " },
 	{ "corrupt", "BOX\ncorrupt checksum\n", "1.1 text/plain text/plain 21 U. \n", "" },
 	{ "decoder fails", "BOX\nfile a 1\nxfail\n",
 	  "1.1 text/plain text/plain - U+. \n1.1.1 - text/plain 1 m. a\n", "" },

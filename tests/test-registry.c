@@ -103,8 +103,8 @@ test_check(void)
 		{ change_nothing, NULL },
 		{ change_longer, NULL },
 		{ change_size, "has 8 bytes" },
-		{ change_major, "built for plugin ABI 2.1" },
-		{ change_minor, "built for plugin ABI 1.2" },
+		{ change_major, "built for plugin ABI 2.2" },
+		{ change_minor, "built for plugin ABI 1.3" },
 		{ change_name, "a-z 0-9" },
 		{ change_no_name, "a-z 0-9" },
 		{ change_empty_name, "a-z 0-9" },
@@ -402,7 +402,7 @@ test_not_plugins(void)
 		const char *object, *contents, *text;
 	} cases[] = {
 		{ "am-none", NULL, "no symbol am_plugin" },
-		{ "am-future", NULL, "built for plugin ABI 1.2, this amavisd has 1.1" },
+		{ "am-future", NULL, "built for plugin ABI 1.3, this amavisd has 1.2" },
 		{ NULL, "", "am-x.so" },
 		{ NULL, "\177ELF", "am-x.so" },
 		{ NULL, "INPUT(-lc)\n", "am-x.so" },

@@ -2,20 +2,14 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* The host table of content workers: decoders make children through the part tree, which counts
- * them against the mail's budget; scanners read mail and parts and put findings into the report. */
+/* The host table of content workers, the scanners' side: they read mail and parts and put findings
+ * into the report.  The decoders' side is in host-decode.c. */
 
 #include <config.h>
 
 #include "content/host.h"
 
-#include "content/names.h"
 #include "log/log.h"
-
-struct _AmChild {
-	AmPart *part;
-	AmPartWriter *writer; /* NULL: no content */
-};
 
 /* Set once at the start of a worker, see host.h. */
 static AmHostLogFunc host_log_func;
@@ -149,66 +143,6 @@ host_test(AmScan *scan, const char *name, double points)
 	am_report_add_test(scan->report, scan->instance->name, name, points);
 }
 
-/* ---- decoders ------------------------------------------------------------------------------ */
-
-static AmPart *
-host_decode_part(AmDecode *decode)
-{
-	return decode->part;
-}
-
-static AmChild *
-host_child_open(AmDecode *decode, const char *name, guint32 flags)
-{
-	const guint32 known =
-		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
-	AmPart *parent = decode->part;
-	if (am_part_tree_is_late(parent->tree)) {
-		am_part_limit(parent, "time", "no time left to take the mail apart");
-		return NULL;
-	}
-	AmPart *part = am_part_tree_add(parent->tree, parent, AM_PART_MEMBER);
-	if (part == NULL)
-		return NULL;
-	am_part_mark(part, flags & known, (flags & AM_PART_ENCRYPTED) ? "encrypted member" : NULL);
-	if (name != NULL)
-		am_part_set_names(part, am_names_read_raw(name));
-	AmChild *child = g_new0(AmChild, 1);
-	child->part = part;
-	return child;
-}
-
-static gboolean
-host_child_write(AmChild *child, gconstpointer data, gsize len)
-{
-	if (child->writer == NULL)
-		child->writer = am_part_writer_new(child->part, TRUE);
-	return am_part_writer_write(child->writer, data, len);
-}
-
-static gboolean
-host_child_close(AmChild *child)
-{
-	const guint32 empty =
-		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
-	gboolean ok = TRUE;
-	if (child->writer == NULL && (child->part->facts->flags & empty) == 0)
-		child->writer = am_part_writer_new(child->part, TRUE); /* an empty file */
-	if (child->writer != NULL)
-		ok = am_part_writer_close(child->writer);
-	g_free(child);
-	return ok;
-}
-
-static void
-host_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
-{
-	const guint32 known = AM_PART_ENCRYPTED | AM_PART_UNDECODED | AM_PART_AMBIGUOUS;
-	if (flags & AM_PART_LIMIT)
-		am_part_limit(decode->part, "bytes", reason);
-	am_part_mark(decode->part, flags & known, reason);
-}
-
 const AmHost *
 am_content_host(void)
 {
@@ -233,11 +167,7 @@ am_content_host(void)
 		host.finding = host_finding;
 		host.score = host_score;
 		host.test = host_test;
-		host.decode_part = host_decode_part;
-		host.child_open = host_child_open;
-		host.child_write = host_child_write;
-		host.child_close = host_child_close;
-		host.decode_mark = host_decode_mark;
+		am_content_host_add_decoding(&host);
 		g_once_init_leave(&is_made, 1);
 	}
 	return &host;

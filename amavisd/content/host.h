@@ -16,9 +16,18 @@ struct _AmScan {
 	AmInstance *instance; /* at work */
 };
 
+/* One decoder at work on one part.  What it says of the part as a whole is not told before it is
+ * clear that no other decoder knows better. */
 struct _AmDecode {
 	AmPart *part;
+	AmInstance *instance; /* at work */
+	guint32 marks;        /* AM_PART_ENCRYPTED, AM_PART_UNDECODED */
+	char *reason;         /* the first, NULL none */
+	guint n_children;     /* made */
 };
+
+/* The decoders' functions. */
+void am_content_host_add_decoding(AmHost *host);
 
 /* Where host->log() goes when it is called in this process; NULL: the log itself.  To be set once
  * at the process' start, before it has threads. */

@@ -19,6 +19,7 @@
 #include "content/host.h"
 #include "content/mime.h"
 #include "content/part.h"
+#include "mail/spool.h"
 
 #define HEAP_KEPT_BYTES (2 << 20)  /* of free memory between mails */
 #define HEAP_PIECE_BYTES (1 << 20) /* a larger one is mapped by itself */
@@ -112,18 +113,64 @@ inspector_walk_mail(AmInspector *inspector, const AmInspectRequest *request, int
 	root->facts->digest = g_steal_pointer(&digest);
 }
 
-static void
-inspector_decode(AmPart *part)
+/* One decoder's turn.  FALSE: it could not open the part, why is in marks and *reason. */
+static gboolean
+inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **reason)
 {
-	AmInstance *instance = part->decoder;
-	AmDecode decode = { .part = part };
+	AmDecode decode = { .part = part, .instance = instance };
 	g_autoptr(GError) error = NULL;
 	am_instance_lock(instance);
 	gboolean ok = instance->plugin->plugin.decoder->decode(instance->data, &decode, &error);
 	am_instance_unlock(instance);
-	if (!ok) /* its own failure; the part stays as it is (features D31) */
-		am_part_mark(part, AM_PART_UNDECODED,
-			     error != NULL ? error->message : "decoder failed");
+	if (!ok) { /* its own failure; the part stays as it is (features D31) */
+		decode.marks |= AM_PART_UNDECODED;
+		g_free(decode.reason);
+		decode.reason = g_strdup(error != NULL ? error->message : "decoder failed");
+	}
+	*marks |= decode.marks;
+	if (*reason == NULL)
+		*reason = g_steal_pointer(&decode.reason);
+	g_free(decode.reason);
+	return decode.marks == 0;
+}
+
+/* The best bidder's turn; when it cannot open the part, the next one's, until one can. */
+static void
+inspector_decode(AmPart *part)
+{
+	guint8 head[4096];
+	guint32 marks = 0;
+	g_autofree char *reason = NULL;
+	AmInstance *instance = part->decoder;
+	int bid = part->bid;
+
+	while (instance != NULL) {
+		if (inspector_decode_by(part, instance, &marks, &reason))
+			return; /* what others could not do before it is done now */
+		if ((part->facts->flags & AM_PART_LIMIT) != 0 || am_part_tree_is_late(part->tree))
+			break;
+		int fd = am_part_view(part);
+		gssize got = fd >= 0 ? am_read_at(fd, head, sizeof head, 0, NULL) : -1;
+		instance = NULL;
+		if (got > 0)
+			instance = am_part_ask_decoders(part, head, (gsize)got, bid, &bid, NULL);
+	}
+	am_part_mark(part, marks, reason);
+}
+
+/* Those that look for something beside the content's own format. */
+static void
+inspector_decode_beside(AmPart *part)
+{
+	GPtrArray *decoders = am_registry_instances(part->tree->registry, AM_KIND_DECODER);
+	for (guint i = 0; i < MIN(decoders->len, 64); i++) {
+		guint32 marks = 0;
+		g_autofree char *reason = NULL;
+		if ((part->beside & G_GUINT64_CONSTANT(1) << i) != 0 &&
+		    !am_part_tree_is_late(part->tree) &&
+		    !inspector_decode_by(part, decoders->pdata[i], &marks, &reason))
+			am_part_mark(part, marks, reason);
+	}
 }
 
 /* A mail that was found as a decoded part. */
@@ -145,7 +192,7 @@ inspector_open_parts(AmInspector *inspector)
 	AmPart *part;
 	/* grows while it is walked */
 	for (guint i = 1; (part = am_part_tree_get(tree, i)) != NULL; i++) {
-		if (part->decoder == NULL && !part->is_mail)
+		if (!am_part_is_to_open(part))
 			continue;
 		if (am_part_tree_is_late(tree)) {
 			am_part_limit(part, "time", "no time left to take the mail apart");
@@ -155,6 +202,7 @@ inspector_open_parts(AmInspector *inspector)
 			inspector_walk_part(part);
 		} else {
 			inspector_decode(part);
+			inspector_decode_beside(part);
 			if (!tree->keeps_members)
 				am_part_drop(part);
 		}

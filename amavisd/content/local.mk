@@ -5,6 +5,7 @@ libamavisd_la_SOURCES += \
 	amavisd/content/digest.h \
 	amavisd/content/header-checks.c \
 	amavisd/content/header-checks.h \
+	amavisd/content/host-decode.c \
 	amavisd/content/host.c \
 	amavisd/content/host.h \
 	amavisd/content/inspect.c \

@@ -95,28 +95,41 @@ am_part_writer_new(AmPart *part, gboolean is_member)
 	return writer;
 }
 
-static void
-writer_ask_decoders(AmPartWriter *writer)
+AmInstance *
+am_part_ask_decoders(AmPart *part, const guint8 *head, gsize head_len, int below, int *bid,
+		     guint64 *beside)
 {
-	AmPart *part = writer->part;
 	AmPartInfo info;
-	int best = 0;
+	AmInstance *best = NULL;
+	*bid = 0;
 	if (part->tree->registry == NULL)
-		return;
+		return NULL;
 	GPtrArray *decoders = am_registry_instances(part->tree->registry, AM_KIND_DECODER);
 	am_part_info(part, &info);
-	info.size = writer->size;
 	for (guint i = 0; i < decoders->len; i++) {
 		AmInstance *instance = decoders->pdata[i];
+		const AmPlugin *plugin = &instance->plugin->plugin;
+		gboolean is_beside = (plugin->caps & AM_CAP_BESIDE) != 0;
+		if (is_beside && (beside == NULL || i >= 64))
+			continue;
 		/* no lock: the part may be a child that this very instance is writing, see
 		 * AmDecoderOps.bid */
-		int bid = instance->plugin->plugin.decoder->bid(instance->data, &info, writer->head,
-								MIN(writer->head_len, BID_BYTES));
-		if (bid > best) {
-			best = bid;
-			part->decoder = instance;
+		int offer = plugin->decoder->bid(instance->data, &info, head,
+						 MIN(head_len, BID_BYTES));
+		if (offer > 0 && is_beside) {
+			*beside |= G_GUINT64_CONSTANT(1) << i;
+		} else if (offer > *bid && offer < below) {
+			*bid = offer;
+			best = instance;
 		}
 	}
+	return best;
+}
+
+gboolean
+am_part_is_to_open(const AmPart *part)
+{
+	return part->decoder != NULL || part->beside != 0 || part->is_mail;
 }
 
 /* A text that only looks like a mail is shown as text by every mail reader. */
@@ -140,13 +153,15 @@ writer_look(AmPartWriter *writer, gboolean is_whole)
 	const char *type =
 		am_types_detect(part->tree->types, writer->head, writer->head_len, is_whole);
 	writer->is_known = TRUE;
+	part->facts->size = writer->size; /* so far; decoders are told */
 	am_part_set_type(part, type);
 	if (strcmp(type, "application/pgp-encrypted") == 0)
 		am_part_mark(part, AM_PART_ENCRYPTED, "OpenPGP message");
 	part->is_mail = writer_is_mail(writer, type);
 	if (writer->head_len > 0 && !part->is_mail)
-		writer_ask_decoders(writer);
-	writer->is_kept = part->decoder != NULL || part->is_mail ||
+		part->decoder = am_part_ask_decoders(part, writer->head, writer->head_len, G_MAXINT,
+						     &part->bid, &part->beside);
+	writer->is_kept = am_part_is_to_open(part) ||
 			  (writer->is_member && part->tree->keeps_members);
 }
 

@@ -22,10 +22,10 @@
 #define AM_PART_HEAD_BYTES 65536 /* of a content that are looked at for its type */
 
 typedef enum {
-	AM_SOURCE_NONE,  /* no content: multiparts, directories, what was not kept */
+	AM_SOURCE_NONE,	 /* no content: multiparts, directories, what was not kept */
 	AM_SOURCE_RANGE, /* encoded, in a range of `fd` */
 	AM_SOURCE_ARENA, /* in a range of the tree's memfd */
-	AM_SOURCE_OWN,   /* all of `fd`, which is the part's own */
+	AM_SOURCE_OWN,	 /* all of `fd`, which is the part's own */
 } AmPartSource;
 
 typedef struct _AmPartTree AmPartTree;
@@ -34,13 +34,15 @@ struct _AmPart {
 	AmPartTree *tree;
 	AmReportPart *facts; /* the report's */
 	gint32 index;
-	guint depth;         /* the mail itself is 0 */
+	guint depth; /* the mail itself is 0 */
 	AmPartSource source;
-	int fd;              /* RANGE: another part's or the mail's, borrowed; OWN: ours */
+	int fd; /* RANGE: another part's or the mail's, borrowed; OWN: ours */
 	guint64 offset, len;
-	int encoding;        /* GMimeContentEncoding, for RANGE */
-	int view_fd;         /* the content at offset 0, made when asked for; -1 not yet */
+	int encoding;	     /* GMimeContentEncoding, for RANGE */
+	int view_fd;	     /* the content at offset 0, made when asked for; -1 not yet */
 	AmInstance *decoder; /* that won the bidding, NULL none */
+	int bid;	     /* its bid */
+	guint64 beside;	     /* decoders that have their turn all the same, bits by their index */
 	gboolean is_mail;    /* to be walked as a mail of its own */
 };
 
@@ -54,14 +56,14 @@ struct _AmPartTree {
 
 	/* of the mail at hand */
 	AmReport *report;
-	GPtrArray *parts;  /* AmPart, as report->parts */
+	GPtrArray *parts; /* AmPart, as report->parts */
 	guint n_parts;
-	guint64 quota;     /* bytes that members may still have */
+	guint64 quota; /* bytes that members may still have */
 	int arena_fd;
 	guint64 arena_len;
-	guint64 memory;    /* in memfds altogether */
+	guint64 memory; /* in memfds altogether */
 	gint64 deadline_us;
-	guint32 told;      /* limits already told as findings, bits */
+	guint32 told; /* limits already told as findings, bits */
 };
 
 AmPartTree *am_part_tree_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *types,
@@ -84,6 +86,12 @@ void am_part_limit(AmPart *part, const char *name, const char *reason);
  * first reason stays. */
 void am_part_mark(AmPart *part, guint32 flags, const char *reason);
 void am_part_set_type(AmPart *part, const char *type);
+/* The part is to be opened by a decoder, or walked as a mail. */
+gboolean am_part_is_to_open(const AmPart *part);
+/* The decoder with the highest bid below `below` (of equals the first in order), NULL none; with
+ * `beside` not NULL those with AM_CAP_BESIDE are put there, and never returned. */
+AmInstance *am_part_ask_decoders(AmPart *part, const guint8 *head, gsize head_len, int below,
+				 int *bid, guint64 *beside);
 /* Takes readings. */
 void am_part_set_names(AmPart *part, GPtrArray *names);
 void am_part_info(const AmPart *part, AmPartInfo *info);

@@ -25,7 +25,7 @@
 #define KINDS_ALL (AM_KIND_SCANNER | AM_KIND_DECODER | AM_KIND_ACTION | AM_KIND_QUARANTINE)
 #define CAPS_ALL                                                                        \
 	(AM_CAP_SANDBOX | AM_CAP_SESSION | AM_CAP_NETWORK | AM_CAP_EXEC | AM_CAP_REENTRANT | \
-	 AM_CAP_SCORES)
+	 AM_CAP_SCORES | AM_CAP_BESIDE)
 
 /* The first fields of every table. */
 typedef struct {

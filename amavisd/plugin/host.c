@@ -179,6 +179,62 @@ host_no_decode_mark(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED guint32 flags,
 {
 }
 
+static void
+host_no_decode_finding(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED const char *kind,
+		       G_GNUC_UNUSED const char *name, G_GNUC_UNUSED const char *detail)
+{
+}
+
+static gint64
+host_no_decode_deadline(G_GNUC_UNUSED AmDecode *decode)
+{
+	return 0;
+}
+
+static void
+host_no_child_declare(G_GNUC_UNUSED AmChild *child, G_GNUC_UNUSED const char *type)
+{
+}
+
+static const char *
+host_no_decode_password(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED guint index)
+{
+	return NULL;
+}
+
+static void
+host_no_decode_opened(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED guint index)
+{
+}
+
+static int
+host_no_program_add(G_GNUC_UNUSED AmInstance *instance, G_GNUC_UNUSED const char *const *argv,
+		    GError **error)
+{
+	g_set_error_literal(error, AM_ERROR, AM_ERROR_RESOURCE, "no programs are run here");
+	return -1;
+}
+
+static gboolean
+host_no_program_run(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED int program,
+		    G_GNUC_UNUSED const char *password, G_GNUC_UNUSED int *status, GError **error)
+{
+	g_set_error_literal(error, AM_ERROR, AM_ERROR_RESOURCE, "no programs are run here");
+	return FALSE;
+}
+
+static const char *
+host_no_program_output(G_GNUC_UNUSED AmDecode *decode)
+{
+	return "";
+}
+
+static gboolean
+host_no_program_collect(G_GNUC_UNUSED AmDecode *decode)
+{
+	return FALSE;
+}
+
 static const char *
 host_no_action_text(G_GNUC_UNUSED AmAction *action)
 {
@@ -262,5 +318,14 @@ am_host_init(AmHost *host)
 		.action_setting = host_no_action_setting,
 		.edit = host_no_edit,
 		.action_quarantine_id = host_no_action_text,
+		.decode_finding = host_no_decode_finding,
+		.decode_deadline_us = host_no_decode_deadline,
+		.child_declare = host_no_child_declare,
+		.decode_password = host_no_decode_password,
+		.decode_opened = host_no_decode_opened,
+		.program_add = host_no_program_add,
+		.program_run = host_no_program_run,
+		.program_output = host_no_program_output,
+		.program_collect = host_no_program_collect,
 	};
 }

@@ -29,6 +29,8 @@
  * ABI history
  *     1.0  2026-11-22  first
  *     1.1  2026-11-22  AmQuarantineItem: blocked
+ *     1.2  2026-11-22  decoders: findings, passwords, programs, declared types; AM_CAP_BESIDE,
+ *                      AM_PART_HAS_ENCODED, AM_PART_ALTERNATIVE
  */
 
 #include <glib.h>
@@ -36,7 +38,7 @@
 G_BEGIN_DECLS
 
 #define AM_ABI_MAJOR 1 /* changes when an old plugin could no longer run */
-#define AM_ABI_MINOR 1 /* grows when something was appended */
+#define AM_ABI_MINOR 2 /* grows when something was appended */
 
 /* The first three fields of AmPlugin and of every table of functions. */
 #define AM_ABI_HEAD(Type) \
@@ -68,10 +70,13 @@ typedef enum {
 	AM_CAP_SANDBOX = 1 << 0,   /* runs in a content worker: no network, no files but its own */
 	AM_CAP_SESSION = 1 << 1,   /* runs in the session process */
 	AM_CAP_NETWORK = 1 << 2,   /* opens connections (session only) */
-	AM_CAP_EXEC = 1 << 3,      /* starts programs (reserved) */
+	AM_CAP_EXEC = 1 << 3,      /* a decoder that starts programs, by host->program_add() */
 	AM_CAP_REENTRANT = 1 << 4, /* may be called from several threads at once */
 	AM_CAP_SCORES = 1 << 5,    /* a scanner that gives nothing but a spam score: not asked when
 	                            * every recipient bypasses spam checks */
+	AM_CAP_BESIDE = 1 << 6,    /* a decoder for something that lies inside contents of another kind
+	                            * (uuencode in a text, data: in HTML): whenever it bids it has its
+	                            * turn, beside the best of the others */
 } AmCaps;
 
 typedef enum {
@@ -117,6 +122,9 @@ typedef enum {
 	AM_PART_LINK = 1 << 7,      /* member is a link */
 	AM_PART_SPECIAL = 1 << 8,   /* member is a device, FIFO or socket */
 	AM_PART_CONTAINER = 1 << 9, /* has children */
+	AM_PART_HAS_ENCODED = 1 << 10,  /* a text with a line that looks like the start of uuencode,
+	                                 * yEnc or BinHex, at any place of it; 1.2 */
+	AM_PART_ALTERNATIVE = 1 << 11,  /* another reading of bytes that its siblings show too; 1.2 */
 } AmPartFlags;
 
 /* What is known of a part; all pointers borrowed, "" when unknown, never NULL. */
@@ -154,7 +162,8 @@ typedef struct {
 	guint32 struct_size;
 	guint16 abi_major, abi_minor;
 	/* How sure the decoder is that it can open the part, 0 (no) to 100.  `head` holds the first
-	 * `len` bytes (at most 4096) of the content; the best bid wins.  Also called, from the same
+	 * `len` bytes (at most 4096) of the content; the best bid wins.  When the winner marks the part
+	 * undecoded or encrypted, or fails, the next best has a try.  Also called, from the same
 	 * thread, while decode() is writing a child: it looks at its arguments and nothing else. */
 	int (*bid)(gpointer self, const AmPartInfo *info, const guint8 *head, gsize len);
 	/* Takes the part apart with host->child_open() ....  What the mail did wrong (corrupt,
@@ -297,6 +306,41 @@ struct _AmHost {
 	gboolean (*edit)(AmAction *action, AmEditOp op, const char *name, const char *value);
 	/* Id under which a copy for this recipient is kept in a quarantine, "" when none is. */
 	const char *(*action_quarantine_id)(AmAction *action);
+
+	/* -- decoders, since 1.2 -- */
+
+	/* A fact about the part at hand, as finding() makes it: "macro", "javascript", "launch",
+	 * "smuggling", "external", ...  These are told to policy and log; they make no category. */
+	void (*decode_finding)(AmDecode *decode, const char *kind, const char *name,
+			       const char *detail);
+	gint64 (*decode_deadline_us)(AmDecode *decode); /* in g_get_monotonic_time() */
+	/* The media type that the container states for this child ("image/png"); before the first
+	 * child_write().  Compared with the real one like the Content-Type of a MIME part. */
+	void (*child_declare)(AmChild *child, const char *type);
+	/* The index-th password worth trying on encrypted content, the likeliest first: those the
+	 * administrator listed, and words of the mail's subject and texts.  NULL: no more, or the
+	 * tries of this mail are used up; each call with a new index for the same decode counts as
+	 * one try.  Valid until the mail is done. */
+	const char *(*decode_password)(AmDecode *decode, guint index);
+	/* That password opened the part (or a member of it): the report says so. */
+	void (*decode_opened)(AmDecode *decode, guint index);
+	/* In load() only, AM_CAP_EXEC: a program that decode() may start.  argv[0] is an absolute
+	 * path; "{file}" in an argument stands for the name of the file with the part's content,
+	 * "{password}" for the password.  No shell is involved.  -1: no such program, or none can
+	 * be run here. */
+	int (*program_add)(AmInstance *instance, const char *const *argv, GError **error);
+	/* Runs it to its end, or to the mail's deadline, in an empty folder of its own, with the
+	 * content in a file beside that folder, no network, no other files than the system's
+	 * libraries, and bounded memory, time, processes and output.  *status: as of waitpid().
+	 * password may be NULL.  FALSE: could not be run. */
+	gboolean (*program_run)(AmDecode *decode, int program, const char *password, int *status,
+				GError **error);
+	/* What the last run printed, both streams, at most 64 KiB, made valid UTF-8; "" nothing.
+	 * Valid until the next run. */
+	const char *(*program_output)(AmDecode *decode);
+	/* Makes a child of each file that the last run left in its folder; links and special files are
+	 * recorded, not followed.  FALSE: budget used up. */
+	gboolean (*program_collect)(AmDecode *decode);
 };
 
 /* ---- the descriptor ------------------------------------------------------------------------ */

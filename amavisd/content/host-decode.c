@@ -1,0 +1,114 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* The host table of content workers, the decoders' side: children are made through the part tree,
+ * which counts them against the mail's budget. */
+
+#include <config.h>
+
+#include "content/host.h"
+
+#include "content/names.h"
+
+struct _AmChild {
+	AmPart *part;
+	AmPartWriter *writer; /* NULL: no content */
+};
+
+static AmPart *
+host_decode_part(AmDecode *decode)
+{
+	return decode->part;
+}
+
+static AmChild *
+host_child_open(AmDecode *decode, const char *name, guint32 flags)
+{
+	const guint32 known =
+		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	AmPart *parent = decode->part;
+	if (am_part_tree_is_late(parent->tree)) {
+		am_part_limit(parent, "time", "no time left to take the mail apart");
+		return NULL;
+	}
+	AmPart *part = am_part_tree_add(parent->tree, parent, AM_PART_MEMBER);
+	if (part == NULL)
+		return NULL;
+	decode->n_children++;
+	am_part_mark(part, flags & known, (flags & AM_PART_ENCRYPTED) ? "encrypted member" : NULL);
+	if (name != NULL)
+		am_part_set_names(part, am_names_read_raw(name));
+	AmChild *child = g_new0(AmChild, 1);
+	child->part = part;
+	return child;
+}
+
+static gboolean
+host_child_write(AmChild *child, gconstpointer data, gsize len)
+{
+	if (child->writer == NULL)
+		child->writer = am_part_writer_new(child->part, TRUE);
+	return am_part_writer_write(child->writer, data, len);
+}
+
+static gboolean
+host_child_close(AmChild *child)
+{
+	const guint32 empty =
+		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	gboolean ok = TRUE;
+	if (child->writer == NULL && (child->part->facts->flags & empty) == 0)
+		child->writer = am_part_writer_new(child->part, TRUE); /* an empty file */
+	if (child->writer != NULL)
+		ok = am_part_writer_close(child->writer);
+	g_free(child);
+	return ok;
+}
+
+static void
+host_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
+{
+	const guint32 lasting = AM_PART_AMBIGUOUS;
+	const guint32 open = AM_PART_ENCRYPTED | AM_PART_UNDECODED;
+	if (flags & AM_PART_LIMIT)
+		am_part_limit(decode->part, "bytes", reason);
+	if (flags & lasting)
+		am_part_mark(decode->part, flags & lasting, reason);
+	decode->marks |= flags & open;
+	if ((flags & open) != 0 && decode->reason == NULL && reason != NULL)
+		decode->reason = g_strdup(reason);
+}
+
+static void
+host_decode_finding(AmDecode *decode, const char *kind, const char *name, const char *detail)
+{
+	am_report_add_finding(decode->part->tree->report, kind, name, decode->instance->name,
+			      decode->part->index, detail);
+}
+
+static gint64
+host_decode_deadline_us(AmDecode *decode)
+{
+	return decode->part->tree->deadline_us;
+}
+
+static void
+host_child_declare(AmChild *child, const char *type)
+{
+	g_free(child->part->facts->declared_type);
+	child->part->facts->declared_type = g_ascii_strdown(type, -1);
+}
+
+void
+am_content_host_add_decoding(AmHost *host)
+{
+	host->decode_part = host_decode_part;
+	host->child_open = host_child_open;
+	host->child_write = host_child_write;
+	host->child_close = host_child_close;
+	host->decode_mark = host_decode_mark;
+	host->decode_finding = host_decode_finding;
+	host->decode_deadline_us = host_decode_deadline_us;
+	host->child_declare = host_child_declare;
+}
