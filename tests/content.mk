@@ -1,5 +1,5 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote
+	tests/test-zygote tests/test-decoders
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -15,6 +15,20 @@ tests_plugins_box_am_box_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
 tests_plugins_box_am_box_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
 tests_plugins_box_am_box_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
 tests_plugins_box_am_box_la_LIBADD = $(GLIB_LIBS)
+# two decoders that do as they are told, in a folder of their own
+check_LTLIBRARIES += tests/plugins/turn/am-turn.la tests/plugins/turn/am-aside.la
+tests_plugins_turn_am_turn_la_SOURCES = tests/plugins/turn.c
+tests_plugins_turn_am_turn_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_turn_am_turn_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_turn_am_turn_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_turn_am_turn_la_LIBADD = $(GLIB_LIBS)
+tests_plugins_turn_am_aside_la_SOURCES = tests/plugins/turn.c
+tests_plugins_turn_am_aside_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS) -DTURN_BESIDE
+tests_plugins_turn_am_aside_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_turn_am_aside_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_turn_am_aside_la_LIBADD = $(GLIB_LIBS)
+tests_test_decoders_SOURCES = tests/test-decoders.c
+tests_test_decoders_LDADD = $(TEST_LIBS)
 tests_test_inspect_SOURCES = tests/test-inspect.c
 tests_test_inspect_LDADD = $(TEST_LIBS)
 tests_test_zygote_SOURCES = tests/test-zygote.c

@@ -1,0 +1,140 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+
+/* Which decoders have a turn at a part, in which order, and what is reported of it.  The part is
+ * the text of a mail; every instance that has a turn leaves a finding "turn". */
+
+#include <config.h>
+
+#include "content/inspect.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "content/host.h"
+#include "content/names.h"
+#include "mail/fd.h"
+#include "mail/spool.h"
+
+static const char mail[] =
+	"From: a@example.org\r\nDate: Mon, 1 Jan 2026 00:00:00 +0000\r\n\r\nHello\r\n";
+
+#define TURN(name, bid, does) "[decoder " name "]\nplugin = turn\nbid = " bid "\ndoes = " does "\n"
+#define ASIDE(name, bid, does)                                                                     \
+	"[decoder " name "]\nplugin = aside\nbid = " bid "\ndoes = " does "\n"
+
+static const struct {
+	const char *what;
+	const char *groups;
+	const char *turns;   /* findings, in order */
+	const char *members; /* names, with the declared type in brackets when there is one */
+	guint32 flags;	     /* of the text: encrypted, undecoded */
+	const char *reason;
+} cases[] = {
+	{ "nobody bids", TURN("a", "0", "open"), "", "", 0, "" },
+	{ "the best bid wins",
+	  TURN("a", "10", "open") TURN("b", "50", "open") TURN("c", "20", "open"), "b ", "b ", 0,
+	  "" },
+	{ "of equals the first by name", TURN("b", "50", "open") TURN("a", "50", "open"), "a ",
+	  "a ", 0, "" },
+	{ "order comes before the name",
+	  TURN("b", "50", "open") "order = 1\n" TURN("a", "50", "open"), "b ", "b ", 0, "" },
+	{ "the next one opens what the best could not",
+	  TURN("a", "90", "undecoded") TURN("b", "50", "open"), "a b ", "b ", 0, "" },
+	{ "... or what was locked for it", TURN("a", "90", "encrypted") TURN("b", "50", "open"),
+	  "a b ", "b ", 0, "" },
+	{ "... or what it failed at", TURN("a", "90", "fail") TURN("b", "50", "open"), "a b ", "b ",
+	  0, "" },
+	{ "nobody can: the first reason stays",
+	  TURN("a", "90", "encrypted") TURN("b", "50", "undecoded") TURN("c", "20", "fail"),
+	  "a b c ", "", AM_PART_ENCRYPTED | AM_PART_UNDECODED, "locked" },
+	{ "a failure is its own reason", TURN("a", "90", "fail"), "a ", "", AM_PART_UNDECODED,
+	  "told to fail" },
+	{ "one that does not bid has no turn", TURN("a", "90", "fail") TURN("b", "0", "open"), "a ",
+	  "", AM_PART_UNDECODED, "told to fail" },
+	{ "beside the best",
+	  TURN("a", "90", "open") ASIDE("s", "1", "open") ASIDE("t", "1", "open"), "a s t ",
+	  "a s t ", 0, "" },
+	{ "beside nobody", ASIDE("s", "1", "open"), "s ", "s ", 0, "" },
+	{ "beside does not stand in for the best",
+	  TURN("a", "90", "undecoded") ASIDE("s", "99", "open"), "a s ", "s ", AM_PART_UNDECODED,
+	  "broken" },
+	{ "one beside that fails", TURN("a", "90", "open") ASIDE("s", "1", "fail"), "a s ", "a ",
+	  AM_PART_UNDECODED, "told to fail" },
+	{ "a member's declared type", TURN("a", "90", "declare"), "a ", "a(image/png) ", 0, "" },
+};
+
+static AmReport *
+inspect(AmTypes *types, const char *groups)
+{
+	const AmContentLimits limits = { 20, 50, 100000, 100000, 1, 65536 };
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	g_autofree char *directory =
+		g_test_build_filename(G_TEST_BUILT, "plugins", "turn", ".libs", NULL);
+	g_autofree char *text = g_strdup_printf("[plugins]\ndirectory = %s\n%s", directory, groups);
+	g_autoptr(AmConfig) config = am_config_load_data("test", text, problems);
+	g_autoptr(AmRegistry) registry = am_registry_new(config, problems);
+	(void)am_registry_load(registry, AM_CAP_SANDBOX, am_content_host(), problems);
+	for (guint i = 0; i < problems->len; i++)
+		g_test_message("%s", ((AmConfigProblem *)problems->pdata[i])->text);
+	g_assert_cmpuint(problems->len, ==, 0);
+
+	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
+	g_assert_true(am_write_all(fd, mail, sizeof mail - 1, NULL));
+	const AmInspectRequest request = {
+		.mail_id = "test",
+		.mail_size = sizeof mail - 1,
+		.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC,
+	};
+	AmInspector *inspector = am_inspector_new(registry, &limits, types, NULL);
+	AmReport *report = am_inspector_run(inspector, &request, fd);
+	am_inspector_free(inspector);
+	return report;
+}
+
+static void
+test_turns(void)
+{
+	AmTypes *types = am_types_new(NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_test_message("%s", cases[i].what);
+		g_autoptr(AmReport) report = inspect(types, cases[i].groups);
+		g_autoptr(GString) turns = g_string_new(NULL);
+		g_autoptr(GString) members = g_string_new(NULL);
+		for (guint f = 0; f < report->findings->len; f++) {
+			const AmFinding *finding = report->findings->pdata[f];
+			if (strcmp(finding->kind, "turn") != 0)
+				continue;
+			g_assert_cmpint(finding->part, ==, 1);
+			g_assert_cmpstr(finding->scanner, ==, finding->name);
+			g_string_append_printf(turns, "%s ", finding->name);
+		}
+		for (guint p = 2; p < report->parts->len; p++) {
+			const AmReportPart *part = report->parts->pdata[p];
+			g_string_append(members, part->name);
+			if (*part->declared_type != '\0')
+				g_string_append_printf(members, "(%s)", part->declared_type);
+			g_string_append_c(members, ' ');
+		}
+		const AmReportPart *part = report->parts->pdata[1];
+		g_assert_cmpstr(turns->str, ==, cases[i].turns);
+		g_assert_cmpstr(members->str, ==, cases[i].members);
+		g_assert_cmpuint(part->flags & (AM_PART_ENCRYPTED | AM_PART_UNDECODED), ==,
+				 cases[i].flags);
+		g_assert_cmpstr(part->reason, ==, cases[i].reason);
+		g_assert_true(am_report_has_finding(report, "encrypted") ==
+			      ((cases[i].flags & AM_PART_ENCRYPTED) != 0));
+	}
+	am_types_free(types);
+}
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	am_content_init();
+	am_names_preload();
+	g_test_add_func("/decoders/turns", test_turns);
+	return g_test_run();
+}
