@@ -539,6 +539,28 @@ test_scanner(void)
 	unload_box(registry);
 }
 
+/* Names are held by the budget too: the first parts have theirs, the rest none, and that is said. */
+static void
+test_long_names(void)
+{
+	g_autofree char *name = g_strnfill(6000, 'n');
+	g_autoptr(GString) mail = g_string_new(HEAD MULTI("b"));
+	for (guint i = 0; i < 2500; i++)
+		g_string_append_printf(mail,
+				       "--b\r\nContent-Type: text/plain; name=\"%s%u.exe\"\r\n\r\n",
+				       name, i);
+	g_string_append(mail, "--b--\r\n");
+	g_autoptr(AmReport) report = inspect(mail->str);
+	const AmReportPart *first = report->parts->pdata[2];
+	const AmReportPart *last = report->parts->pdata[report->parts->len - 1];
+	g_assert_true(am_report_has_finding(report, "limit"));
+	g_assert_cmpuint(strlen(first->name), ==, 1024);
+	g_assert_true(g_str_has_suffix(first->name, "n0.exe"));
+	g_assert_cmpuint(first->flags & AM_PART_LIMIT, ==, 0);
+	g_assert_cmpstr(last->name, ==, "");
+	g_assert_cmpuint(last->flags & AM_PART_LIMIT, !=, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -556,6 +578,7 @@ main(int argc, char **argv)
 	g_test_add_func("/inspect/no-time", test_no_time);
 	g_test_add_func("/inspect/short-file", test_short_file);
 	g_test_add_func("/inspect/hostile", test_hostile);
+	g_test_add_func("/inspect/long-names", test_long_names);
 	g_test_add_func("/inspect/boxes", test_boxes);
 	g_test_add_func("/inspect/box-bombs", test_box_bombs);
 	g_test_add_func("/inspect/scanner", test_scanner);

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_BYTES 1024u	   /* of one reading of a name */
+#define TREE_NAME_BYTES (2u << 20) /* of all of them; the report has 8 MiB */
+
 static void
 part_free(gpointer data)
 {
@@ -79,6 +82,7 @@ am_part_tree_start(AmPartTree *tree, AmReport *report, guint64 mail_size, gint64
 	tree->report = report;
 	tree->deadline_us = deadline_us;
 	tree->quota = part_tree_quota(tree->limits, mail_size);
+	tree->name_bytes_left = TREE_NAME_BYTES;
 }
 
 gboolean
@@ -117,7 +121,9 @@ am_part_mark(AmPart *part, guint32 flags, const char *reason)
 void
 am_part_limit(AmPart *part, const char *name, const char *reason)
 {
-	static const char *const names[] = { "depth", "parts", "bytes", "time", "storage" };
+	static const char *const names[] = {
+		"depth", "parts", "bytes", "time", "storage", "names"
+	};
 	am_part_mark(part, AM_PART_UNDECODED | AM_PART_LIMIT, reason);
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
 		if (strcmp(names[i], name) != 0 || (part->tree->told & 1u << i) != 0)
@@ -163,16 +169,36 @@ am_part_set_type(AmPart *part, const char *type)
 	part->facts->short_type = g_strdup(am_types_short(type));
 }
 
+/* A reading of a name, of a very long one the end, where the extension is. */
+static char *
+part_copy_name(const char *name)
+{
+	gsize len = strlen(name);
+	if (len <= NAME_BYTES)
+		return g_strdup(name);
+	name += len - NAME_BYTES;
+	while ((*name & 0xc0) == 0x80) /* the rest of a UTF-8 character */
+		name++;
+	return g_strdup(name);
+}
+
 void
 am_part_set_names(AmPart *part, GPtrArray *names)
 {
-	if (names->len > 0) {
-		g_free(part->facts->name);
-		part->facts->name = g_strdup(names->pdata[0]);
+	AmPartTree *tree = part->tree;
+	gsize bytes = 0;
+	for (guint i = 0; i < names->len; i++)
+		bytes += MIN(strlen(names->pdata[i]), NAME_BYTES);
+	if (bytes > tree->name_bytes_left) {
+		am_part_limit(part, "names", "the names of the mail's parts are too long");
+	} else if (names->len > 0) {
+		tree->name_bytes_left -= bytes;
 		g_strfreev(part->facts->names);
 		part->facts->names = g_new0(char *, names->len + 1);
 		for (guint i = 0; i < names->len; i++)
-			part->facts->names[i] = g_strdup(names->pdata[i]);
+			part->facts->names[i] = part_copy_name(names->pdata[i]);
+		g_free(part->facts->name);
+		part->facts->name = g_strdup(part->facts->names[0]);
 	}
 	g_ptr_array_unref(names);
 }

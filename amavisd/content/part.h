@@ -62,6 +62,7 @@ struct _AmPartTree {
 	int arena_fd;
 	guint64 arena_len;
 	guint64 memory; /* in memfds altogether */
+	gsize name_bytes_left;
 	gint64 deadline_us;
 	guint32 told; /* limits already told as findings, bits */
 };
@@ -79,7 +80,7 @@ void am_part_tree_clear(AmPartTree *tree);
 AmPart *am_part_tree_add(AmPartTree *tree, AmPart *parent, guint32 flags);
 AmPart *am_part_tree_get(AmPartTree *tree, guint index);
 gboolean am_part_tree_is_late(AmPartTree *tree);
-/* Marks the part undecoded because of a limit ("depth", "parts", "bytes", "time", "storage") and tells the finding
+/* Marks the part undecoded because of a limit ("depth", "parts", "bytes", "time", "storage", "names") and tells the finding
  * once for each kind. */
 void am_part_limit(AmPart *part, const char *name, const char *reason);
 /* or-s flags; with AM_PART_ENCRYPTED or AM_PART_AMBIGUOUS new on the part a finding says so.  The
@@ -92,7 +93,7 @@ gboolean am_part_is_to_open(const AmPart *part);
  * `beside` not NULL those with AM_CAP_BESIDE are put there, and never returned. */
 AmInstance *am_part_ask_decoders(AmPart *part, const guint8 *head, gsize head_len, int below,
 				 int *bid, guint64 *beside);
-/* Takes readings. */
+/* Takes readings.  Names of one mail may have 2 MiB altogether: what is over gets none, and a limit. */
 void am_part_set_names(AmPart *part, GPtrArray *names);
 void am_part_info(const AmPart *part, AmPartInfo *info);
 /* Descriptor of the decoded content at offset 0, owned by the part; -1 none. */
