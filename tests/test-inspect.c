@@ -543,7 +543,7 @@ test_scanner(void)
 static void
 test_long_names(void)
 {
-	g_autofree char *name = g_strnfill(6000, 'n');
+	g_autofree char *name = g_strnfill(2000, 'n');
 	g_autoptr(GString) mail = g_string_new(HEAD MULTI("b"));
 	for (guint i = 0; i < 2500; i++)
 		g_string_append_printf(mail,
