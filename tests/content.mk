@@ -1,5 +1,5 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote tests/test-decoders
+	tests/test-zygote tests/test-decoders tests/test-passwords
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -29,6 +29,8 @@ tests_plugins_turn_am_aside_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
 tests_plugins_turn_am_aside_la_LIBADD = $(GLIB_LIBS)
 tests_test_decoders_SOURCES = tests/test-decoders.c
 tests_test_decoders_LDADD = $(TEST_LIBS)
+tests_test_passwords_SOURCES = tests/test-passwords.c
+tests_test_passwords_LDADD = $(TEST_LIBS)
 tests_test_inspect_SOURCES = tests/test-inspect.c
 tests_test_inspect_LDADD = $(TEST_LIBS)
 tests_test_zygote_SOURCES = tests/test-zygote.c

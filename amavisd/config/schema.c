@@ -64,6 +64,8 @@ static const AmSettingSpec content_specs[] = {
 	{ "min_expansion", AM_SETTING_SIZE, "1M", NULL, "decoded bytes always allowed" },
 	{ "max_expansion", AM_SETTING_SIZE, "300M", NULL, "decoded bytes never exceeded by archive members" },
 	{ "part_memory", AM_SETTING_SIZE, "512K", "4K..64M", "a decoded part above this goes to a file" },
+	{ "password_file", AM_SETTING_PATH, NULL, NULL, "passwords to try on what is encrypted, one to a line" },
+	{ "password_tries", AM_SETTING_INT, "100", "0..10000", "passwords tried on an encrypted part, 0 none" },
 	{ "sandbox", AM_SETTING_ENUM, "required", "required|best-effort", "when the kernel lacks a part of the sandbox" },
 	{ NULL },
 };

@@ -10,10 +10,12 @@
 #include "content/host.h"
 
 #include "content/names.h"
+#include "content/passwords.h"
 
 struct _AmChild {
 	AmPart *part;
 	AmPartWriter *writer; /* NULL: no content */
+	gboolean is_locked;
 };
 
 static AmPart *
@@ -25,8 +27,7 @@ host_decode_part(AmDecode *decode)
 static AmChild *
 host_child_open(AmDecode *decode, const char *name, guint32 flags)
 {
-	const guint32 known =
-		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	const guint32 known = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL;
 	AmPart *parent = decode->part;
 	if (am_part_tree_is_late(parent->tree)) {
 		am_part_limit(parent, "time", "no time left to take the mail apart");
@@ -36,11 +37,14 @@ host_child_open(AmDecode *decode, const char *name, guint32 flags)
 	if (part == NULL)
 		return NULL;
 	decode->n_children++;
-	am_part_mark(part, flags & known, (flags & AM_PART_ENCRYPTED) ? "encrypted member" : NULL);
+	am_part_mark(part, flags & known, NULL);
 	if (name != NULL)
 		am_part_set_names(part, am_names_read_raw(name));
 	AmChild *child = g_new0(AmChild, 1);
 	child->part = part;
+	child->is_locked = (flags & AM_PART_ENCRYPTED) != 0;
+	if (child->is_locked)
+		g_array_append_val(decode->locked, part->index);
 	return child;
 }
 
@@ -55,10 +59,9 @@ host_child_write(AmChild *child, gconstpointer data, gsize len)
 static gboolean
 host_child_close(AmChild *child)
 {
-	const guint32 empty =
-		AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL | AM_PART_ENCRYPTED;
+	const guint32 empty = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL;
 	gboolean ok = TRUE;
-	if (child->writer == NULL && (child->part->facts->flags & empty) == 0)
+	if (child->writer == NULL && !child->is_locked && (child->part->facts->flags & empty) == 0)
 		child->writer = am_part_writer_new(child->part, TRUE); /* an empty file */
 	if (child->writer != NULL)
 		ok = am_part_writer_close(child->writer);
@@ -100,6 +103,24 @@ host_child_declare(AmChild *child, const char *type)
 	child->part->facts->declared_type = g_ascii_strdown(type, -1);
 }
 
+static const char *
+host_decode_password(AmDecode *decode, guint index)
+{
+	return am_passwords_get(decode->part->tree, &decode->n_tried, index);
+}
+
+static void
+host_decode_opened(AmDecode *decode, guint index)
+{
+	AmPartTree *tree = decode->part->tree;
+	const char *origin = decode->n_tried > 0 ? am_passwords_opened(tree, index) : NULL;
+	if (origin == NULL || decode->opened_by == index + 1)
+		return;
+	decode->opened_by = index + 1;
+	host_decode_finding(decode, "opened", am_passwords_get(tree, &decode->n_tried, index),
+			    origin);
+}
+
 void
 am_content_host_add_decoding(AmHost *host)
 {
@@ -111,4 +132,6 @@ am_content_host_add_decoding(AmHost *host)
 	host->decode_finding = host_decode_finding;
 	host->decode_deadline_us = host_decode_deadline_us;
 	host->child_declare = host_child_declare;
+	host->decode_password = host_decode_password;
+	host->decode_opened = host_decode_opened;
 }

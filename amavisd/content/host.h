@@ -24,6 +24,9 @@ struct _AmDecode {
 	guint32 marks;        /* AM_PART_ENCRYPTED, AM_PART_UNDECODED */
 	char *reason;         /* the first, NULL none */
 	guint n_children;     /* made */
+	GArray *locked;	      /* indexes of encrypted members: told when nobody can open them */
+	guint n_tried;	      /* passwords */
+	guint opened_by;      /* index of the last that did, and 1; 0 none */
 };
 
 /* The decoders' functions. */

@@ -42,6 +42,8 @@ am_content_limits_from_config(const AmConfig *config, AmContentLimits *limits)
 	limits->max_expansion_bytes = (guint64)am_config_int(group, "max_expansion");
 	limits->expansion_factor = am_config_double(group, "expansion_factor");
 	limits->part_memory_bytes = (guint64)am_config_int(group, "part_memory");
+	limits->password_tries = (guint)am_config_int(group, "password_tries");
+	limits->passwords = NULL; /* who has read the file puts them here */
 }
 
 void
@@ -113,11 +115,13 @@ inspector_walk_mail(AmInspector *inspector, const AmInspectRequest *request, int
 	root->facts->digest = g_steal_pointer(&digest);
 }
 
-/* One decoder's turn.  FALSE: it could not open the part, why is in marks and *reason. */
+/* One decoder's turn.  FALSE: it could not open the part, why is in marks and *reason, and members
+ * that need a password are in locked. */
 static gboolean
-inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **reason)
+inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **reason,
+		    GArray *locked)
 {
-	AmDecode decode = { .part = part, .instance = instance };
+	AmDecode decode = { .part = part, .instance = instance, .locked = locked };
 	g_autoptr(GError) error = NULL;
 	am_instance_lock(instance);
 	gboolean ok = instance->plugin->plugin.decoder->decode(instance->data, &decode, &error);
@@ -127,11 +131,21 @@ inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **r
 		g_free(decode.reason);
 		decode.reason = g_strdup(error != NULL ? error->message : "decoder failed");
 	}
+	/* that another finds nothing to do does not make up for what the first could not */
+	gboolean is_open = decode.marks == 0 && (*marks == 0 || decode.n_children > 0);
 	*marks |= decode.marks;
 	if (*reason == NULL)
 		*reason = g_steal_pointer(&decode.reason);
 	g_free(decode.reason);
-	return decode.marks == 0;
+	return is_open;
+}
+
+static void
+inspector_mark_locked(AmPartTree *tree, const GArray *locked)
+{
+	for (guint i = 0; i < locked->len; i++)
+		am_part_mark(am_part_tree_get(tree, (guint)g_array_index(locked, gint32, i)),
+			     AM_PART_ENCRYPTED, "encrypted member");
 }
 
 /* The best bidder's turn; when it cannot open the part, the next one's, until one can. */
@@ -141,12 +155,19 @@ inspector_decode(AmPart *part)
 	guint8 head[4096];
 	guint32 marks = 0;
 	g_autofree char *reason = NULL;
+	g_autoptr(GArray) locked = g_array_new(FALSE, FALSE, sizeof(gint32));
 	AmInstance *instance = part->decoder;
 	int bid = part->bid;
 
 	while (instance != NULL) {
-		if (inspector_decode_by(part, instance, &marks, &reason))
-			return; /* what others could not do before it is done now */
+		guint n_before = locked->len;
+		if (inspector_decode_by(part, instance, &marks, &reason, locked)) {
+			/* what others could not do before it is done now */
+			if (n_before > 0)
+				g_array_remove_range(locked, 0, n_before);
+			inspector_mark_locked(part->tree, locked);
+			return;
+		}
 		if ((part->facts->flags & AM_PART_LIMIT) != 0 || am_part_tree_is_late(part->tree))
 			break;
 		int fd = am_part_view(part);
@@ -155,6 +176,7 @@ inspector_decode(AmPart *part)
 		if (got > 0)
 			instance = am_part_ask_decoders(part, head, (gsize)got, bid, &bid, NULL);
 	}
+	inspector_mark_locked(part->tree, locked);
 	am_part_mark(part, marks, reason);
 }
 
@@ -166,10 +188,12 @@ inspector_decode_beside(AmPart *part)
 	for (guint i = 0; i < MIN(decoders->len, 64); i++) {
 		guint32 marks = 0;
 		g_autofree char *reason = NULL;
+		g_autoptr(GArray) locked = g_array_new(FALSE, FALSE, sizeof(gint32));
 		if ((part->beside & G_GUINT64_CONSTANT(1) << i) != 0 &&
 		    !am_part_tree_is_late(part->tree) &&
-		    !inspector_decode_by(part, decoders->pdata[i], &marks, &reason))
+		    !inspector_decode_by(part, decoders->pdata[i], &marks, &reason, locked))
 			am_part_mark(part, marks, reason);
+		inspector_mark_locked(part->tree, locked);
 	}
 }
 

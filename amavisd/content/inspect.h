@@ -20,6 +20,8 @@ typedef struct {
 	guint64 min_expansion_bytes, max_expansion_bytes; /* quota = max(min, size * factor) capped */
 	double expansion_factor;
 	guint64 part_memory_bytes; /* a part's content above this goes to a file */
+	guint password_tries;	   /* for each encrypted part, 0 none */
+	const char *const *passwords; /* the administrator's; borrowed, NULL none */
 } AmContentLimits;
 
 void am_content_limits_from_config(const AmConfig *config, AmContentLimits *limits);

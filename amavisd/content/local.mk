@@ -19,6 +19,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/part-store.c \
 	amavisd/content/part.c \
 	amavisd/content/part.h \
+	amavisd/content/passwords.c \
+	amavisd/content/passwords.h \
 	amavisd/content/reader.c \
 	amavisd/content/reader.h \
 	amavisd/content/remove.c \
@@ -33,6 +35,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/types-short.c \
 	amavisd/content/types.c \
 	amavisd/content/types.h \
+	amavisd/content/words.c \
+	amavisd/content/words.h \
 	amavisd/content/worker.c \
 	amavisd/content/worker.h \
 	amavisd/content/zygote.c \

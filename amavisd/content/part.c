@@ -31,6 +31,7 @@ am_part_tree_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *t
 	tree->limits = limits;
 	tree->types = types;
 	tree->directory = g_strdup(directory);
+	tree->passwords = am_passwords_new(limits->passwords, limits->password_tries);
 	tree->digest = am_digest_new();
 	tree->parts = g_ptr_array_new_with_free_func(part_free);
 	tree->arena_fd = -1;
@@ -51,6 +52,7 @@ am_part_tree_clear(AmPartTree *tree)
 	tree->n_parts = 0;
 	tree->told = 0;
 	tree->report = NULL;
+	am_passwords_clear(tree->passwords);
 }
 
 void
@@ -61,6 +63,7 @@ am_part_tree_free(AmPartTree *tree)
 	am_part_tree_clear(tree);
 	g_ptr_array_unref(tree->parts);
 	am_digest_free(tree->digest);
+	am_passwords_free(tree->passwords);
 	g_free(tree->directory);
 	g_free(tree);
 }

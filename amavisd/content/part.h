@@ -16,6 +16,7 @@
 
 #include "content/digest.h"
 #include "content/inspect.h"
+#include "content/passwords.h"
 #include "content/transfer.h"
 #include "content/types.h"
 
@@ -52,6 +53,7 @@ struct _AmPartTree {
 	AmTypes *types;
 	AmDigest *digest;
 	char *directory; /* for big contents; NULL: everything in memory */
+	AmPasswords *passwords;
 	gboolean keeps_members;
 
 	/* of the mail at hand */

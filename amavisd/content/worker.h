@@ -23,6 +23,7 @@ typedef struct {
 	guint time_s;    /* CPU time for one mail */
 	guint64 memory_bytes;
 	gboolean is_best_effort;
+	char **passwords; /* that limits points to */
 } AmWorkerSetup;
 
 /* Directories of the worker with that pid; to be freed. */

@@ -29,6 +29,7 @@
 #include "content/channel.h"
 #include "content/host.h"
 #include "content/names.h"
+#include "content/passwords.h"
 #include "content/remove.h"
 #include "content/worker.h"
 #include "log/log.h"
@@ -192,12 +193,25 @@ zygote_catch_signals(Zygote *zygote, GError **error)
 }
 
 static gboolean
+zygote_read_passwords(Zygote *zygote, GError **error)
+{
+	const AmConfigGroup *content = am_config_group(zygote->generation->config, "content", NULL);
+	const char *path = am_config_string(content, "password_file");
+	if (path == NULL)
+		return TRUE;
+	zygote->setup.passwords = am_passwords_read(path, error);
+	zygote->setup.limits.passwords = (const char *const *)zygote->setup.passwords;
+	g_prefix_error(error, "password_file: ");
+	return zygote->setup.passwords != NULL;
+}
+
+static gboolean
 zygote_start(Zygote *zygote)
 {
 	g_autoptr(GError) error = NULL;
 	int channel[2];
 	zygote_configure(zygote);
-	if (!zygote_catch_signals(zygote, &error)) {
+	if (!zygote_read_passwords(zygote, &error) || !zygote_catch_signals(zygote, &error)) {
 		zygote_error(zygote, error->message);
 		return FALSE;
 	}
@@ -482,6 +496,7 @@ zygote_close(Zygote *zygote)
 			(void)close(fds[i]);
 	g_clear_pointer(&zygote->setup.registry, am_registry_free);
 	g_clear_pointer(&zygote->setup.types, am_types_free);
+	g_strfreev(zygote->setup.passwords);
 	g_free(zygote->setup.work_root);
 	g_free(zygote->setup.spool_directory);
 	g_free(zygote->temporary_path);
