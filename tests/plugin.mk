@@ -52,6 +52,13 @@ tests_test_plugin_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_test_plugin_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 endif
 
+if PLUGIN_SMIME
+check_PROGRAMS += tests/test-plugin-smime
+TESTS += tests/test-plugin-smime
+tests_test_plugin_smime_SOURCES = tests/test-plugin-smime.c tests/mock-host.c tests/mock-host.h
+tests_test_plugin_smime_LDADD = $(TEST_LIBS)
+endif
+
 # A plugin built outside the tree, against an installed copy.
 check_PROGRAMS += tests/outside-plugin/load
 tests_outside_plugin_load_SOURCES = tests/outside-plugin/load.c tests/mock-host.c tests/mock-host.h

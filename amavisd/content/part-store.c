@@ -155,12 +155,13 @@ writer_look(AmPartWriter *writer, gboolean is_whole)
 	writer->is_known = TRUE;
 	part->facts->size = writer->size; /* so far; decoders are told */
 	am_part_set_type(part, type);
-	if (strcmp(type, "application/pgp-encrypted") == 0)
-		am_part_mark(part, AM_PART_ENCRYPTED, "OpenPGP message");
 	part->is_mail = writer_is_mail(writer, type);
 	if (writer->head_len > 0 && !part->is_mail)
 		part->decoder = am_part_ask_decoders(part, writer->head, writer->head_len, G_MAXINT,
 						     &part->bid, &part->beside);
+	/* a decoder that looks knows better: it may be signed only */
+	if (strcmp(type, "application/pgp-encrypted") == 0 && !am_part_is_to_open(part))
+		am_part_mark(part, AM_PART_ENCRYPTED, "OpenPGP message");
 	writer->is_kept = am_part_is_to_open(part) ||
 			  (writer->is_member && part->tree->keeps_members);
 }

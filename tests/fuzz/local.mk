@@ -44,6 +44,15 @@ tests_fuzz_fuzz_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_fuzz_fuzz_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 tests_fuzz_fuzz_archive_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+if PLUGIN_SMIME
+check_PROGRAMS += tests/fuzz/fuzz-smime
+tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz-smime.c tests/mock-host.c tests/mock-host.h \
+	$(AM_SMIME_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_smime_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
+tests_fuzz_fuzz_smime_CFLAGS = $(AM_CFLAGS) $(SMIME_CFLAGS)
+tests_fuzz_fuzz_smime_LDADD = $(TEST_LIBS) $(SMIME_LIBS)
+tests_fuzz_fuzz_smime_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
 check_PROGRAMS += tests/fuzz/fuzz-smtp-reply
 tests_fuzz_fuzz_smtp_reply_SOURCES = tests/fuzz/fuzz-smtp-reply.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_smtp_reply_LDADD = $(TEST_LIBS)
