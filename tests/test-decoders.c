@@ -17,7 +17,7 @@
 #include "mail/fd.h"
 #include "mail/spool.h"
 
-static const char mail[] =
+static const char text_mail[] =
 	"From: a@example.org\r\nDate: Mon, 1 Jan 2026 00:00:00 +0000\r\n\r\nHello\r\n";
 
 #define TURN(name, bid, does) "[decoder " name "]\nplugin = turn\nbid = " bid "\ndoes = " does "\n"
@@ -66,7 +66,7 @@ static const struct {
 };
 
 static AmReport *
-inspect(AmTypes *types, const char *groups)
+inspect(AmTypes *types, const char *groups, const char *mail, gsize mail_len)
 {
 	const AmContentLimits limits = { 20, 50, 100000, 100000, 1, 65536 };
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
@@ -81,10 +81,10 @@ inspect(AmTypes *types, const char *groups)
 	g_assert_cmpuint(problems->len, ==, 0);
 
 	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
-	g_assert_true(am_write_all(fd, mail, sizeof mail - 1, NULL));
+	g_assert_true(am_write_all(fd, mail, mail_len, NULL));
 	const AmInspectRequest request = {
 		.mail_id = "test",
-		.mail_size = sizeof mail - 1,
+		.mail_size = mail_len,
 		.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC,
 	};
 	AmInspector *inspector = am_inspector_new(registry, &limits, types, NULL);
@@ -99,7 +99,8 @@ test_turns(void)
 	AmTypes *types = am_types_new(NULL);
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_test_message("%s", cases[i].what);
-		g_autoptr(AmReport) report = inspect(types, cases[i].groups);
+		g_autoptr(AmReport) report = inspect(types, cases[i].groups, text_mail,
+						       sizeof text_mail - 1);
 		g_autoptr(GString) turns = g_string_new(NULL);
 		g_autoptr(GString) members = g_string_new(NULL);
 		for (guint f = 0; f < report->findings->len; f++) {
@@ -129,6 +130,52 @@ test_turns(void)
 	am_types_free(types);
 }
 
+/* A line that tells of something encoded, at any place: decoders see it in the flags. */
+static void
+test_encoded(void)
+{
+	static const struct {
+		const char *line;
+		gboolean is_encoded;
+	} lines[] = {
+		{ "begin 644 a.exe", TRUE },
+		{ "begin 0755 a.exe", TRUE },
+		{ "begin  a.exe", TRUE },
+		{ "begin-base64 644 a.exe", TRUE },
+		{ "=ybegin line=128 size=1 name=a", TRUE },
+		{ "(This file must be converted with BinHex 4.0)", TRUE },
+		{ "begin 64 a.exe", FALSE },
+		{ "begin 644", FALSE },
+		{ "begin to read", FALSE },
+		{ " begin 644 a.exe", FALSE },
+		{ "b", FALSE },
+		{ "", FALSE },
+	};
+	/* in the head, across its end, far behind it */
+	static const gsize places[] = { 0, 71, 65536 - 8, 65536, 200000 };
+	AmTypes *types = am_types_new(NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(lines) * G_N_ELEMENTS(places); i++) {
+		const char *line = lines[i / G_N_ELEMENTS(places)].line;
+		gsize place = places[i % G_N_ELEMENTS(places)];
+		g_autoptr(GString) mail = g_string_new("From: a@b\r\n\r\n");
+		gsize body = mail->len;
+		while (mail->len - body < place)
+			g_string_append_c(mail, (mail->len - body) % 70 == 69 ? '\n' : 'x');
+		if (place > 0)
+			mail->str[mail->len - 1] = '\n';
+		g_string_append_printf(mail, "%s\nend\n", line);
+		g_autoptr(AmReport) report =
+			inspect(types, ASIDE("s", "1", "open") "wants_encoded = yes\n", mail->str,
+				mail->len);
+		const AmReportPart *part = report->parts->pdata[1];
+		gboolean is_found = (part->flags & AM_PART_HAS_ENCODED) != 0;
+		g_test_message("'%s' at %" G_GSIZE_FORMAT, line, place);
+		g_assert_true(is_found == lines[i / G_N_ELEMENTS(places)].is_encoded);
+		g_assert_cmpuint(report->parts->len, ==, is_found ? 3 : 2);
+	}
+	am_types_free(types);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -136,5 +183,6 @@ main(int argc, char **argv)
 	am_content_init();
 	am_names_preload();
 	g_test_add_func("/decoders/turns", test_turns);
+	g_test_add_func("/decoders/encoded", test_encoded);
 	return g_test_run();
 }

@@ -10,6 +10,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/host.h \
 	amavisd/content/inspect.c \
 	amavisd/content/inspect.h \
+	amavisd/content/markers.c \
+	amavisd/content/markers.h \
 	amavisd/content/mime.c \
 	amavisd/content/mime.h \
 	amavisd/content/names.c \

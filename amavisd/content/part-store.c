@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "content/markers.h"
 #include "content/reader.h"
 #include "mail/spool.h"
 
@@ -33,6 +34,9 @@ struct _AmPartWriter {
 	gboolean is_kept;
 	gboolean is_over; /* budget used up */
 	gboolean is_in_file;
+	gboolean is_text; /* lines behind the head are searched for what may lie in them */
+	gboolean is_found_late; /* behind the head */
+	AmMarkerSearch search;
 	int fd; /* content above the head's size, -1 none */
 };
 
@@ -145,6 +149,17 @@ writer_is_mail(const AmPartWriter *writer, const char *type)
 	       !g_str_has_prefix(declared, "message/");
 }
 
+/* Something encoded may begin at any line of a text, long behind the bytes that decoders see. */
+static void
+writer_search(AmPartWriter *writer, const guint8 *data, gsize len)
+{
+	if ((writer->part->facts->flags & AM_PART_HAS_ENCODED) == 0 &&
+	    am_marker_search(&writer->search, data, len)) {
+		writer->part->facts->flags |= AM_PART_HAS_ENCODED;
+		writer->is_found_late = data != writer->head;
+	}
+}
+
 /* The head is complete: what is it, and does anybody want it? */
 static void
 writer_look(AmPartWriter *writer, gboolean is_whole)
@@ -156,14 +171,32 @@ writer_look(AmPartWriter *writer, gboolean is_whole)
 	part->facts->size = writer->size; /* so far; decoders are told */
 	am_part_set_type(part, type);
 	part->is_mail = writer_is_mail(writer, type);
+	writer->is_text = g_str_has_prefix(type, "text/") ||
+			  (part->facts->declared_type != NULL &&
+			   g_str_has_prefix(part->facts->declared_type, "text/"));
+	writer_search(writer, writer->head, writer->head_len);
 	if (writer->head_len > 0 && !part->is_mail)
 		part->decoder = am_part_ask_decoders(part, writer->head, writer->head_len, G_MAXINT,
 						     &part->bid, &part->beside);
 	/* a decoder that looks knows better: it may be signed only */
 	if (strcmp(type, "application/pgp-encrypted") == 0 && !am_part_is_to_open(part))
 		am_part_mark(part, AM_PART_ENCRYPTED, "OpenPGP message");
+	/* a long text may be wanted later, see writer_ask_again() */
 	writer->is_kept = am_part_is_to_open(part) ||
-			  (writer->is_member && part->tree->keeps_members);
+			  (writer->is_member &&
+			   (part->tree->keeps_members || (writer->is_text && !is_whole)));
+}
+
+/* What was found behind the head makes decoders bid that did not before. */
+static void
+writer_ask_again(AmPartWriter *writer)
+{
+	AmPart *part = writer->part;
+	if (part->is_mail)
+		return;
+	part->beside = 0;
+	part->decoder = am_part_ask_decoders(part, writer->head, writer->head_len, G_MAXINT,
+					     &part->bid, &part->beside);
 }
 
 static void
@@ -259,6 +292,8 @@ am_part_writer_write(AmPartWriter *writer, gconstpointer data, gsize len)
 		if (writer->is_kept)
 			writer_keep(writer, writer->head, writer->head_len, 0);
 	}
+	if (writer->is_text)
+		writer_search(writer, bytes, len);
 	if (writer->is_kept)
 		writer_keep(writer, bytes, len, writer->size - len);
 	return TRUE;
@@ -293,8 +328,11 @@ am_part_writer_close(AmPartWriter *writer)
 {
 	AmPart *part = writer->part;
 	gboolean ok = !writer->is_over;
+	part->facts->size = writer->size;
 	if (!writer->is_known)
 		writer_look(writer, ok);
+	else if (writer->is_found_late)
+		writer_ask_again(writer);
 	if (writer->is_kept && writer->fd < 0 && writer->head_len == writer->size)
 		writer_keep_small(writer);
 	if (writer->fd >= 0) {

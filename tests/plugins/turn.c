@@ -21,6 +21,7 @@ typedef struct {
 	const AmHost *host;
 	AmInstance *instance;
 	int bid;
+	gboolean wants_encoded; /* bids only for what has something encoded in it */
 	const char *does; /* borrowed: the settings live as long */
 } Turn;
 
@@ -28,6 +29,7 @@ static const AmSettingSpec turn_settings[] = {
 	{ "bid", AM_SETTING_INT, "0", "0..100", "what it bids" },
 	{ "does", AM_SETTING_ENUM, "open", "open|encrypted|undecoded|fail|declare",
 	  "what it does" },
+	{ "wants_encoded", AM_SETTING_BOOL, "no", NULL, "bids for AM_PART_HAS_ENCODED only" },
 	{ NULL },
 };
 
@@ -38,6 +40,7 @@ turn_load(const AmHost *host, AmInstance *instance, G_GNUC_UNUSED GError **error
 	turn->host = host;
 	turn->instance = instance;
 	turn->bid = (int)host->setting_int(instance, "bid");
+	turn->wants_encoded = host->setting_bool(instance, "wants_encoded");
 	turn->does = host->setting_string(instance, "does");
 	return turn;
 }
@@ -47,6 +50,8 @@ turn_bid(gpointer self, const AmPartInfo *info, G_GNUC_UNUSED const guint8 *head
 	 G_GNUC_UNUSED gsize len)
 {
 	const Turn *turn = self;
+	if (turn->wants_encoded && (info->flags & AM_PART_HAS_ENCODED) == 0)
+		return 0;
 	return (info->flags & AM_PART_MEMBER) == 0 ? turn->bid : 0;
 }
 
