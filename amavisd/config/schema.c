@@ -49,6 +49,14 @@ static const AmSettingSpec listener_specs[] = {
 	{ "recipient_limit", AM_SETTING_INT, "1100", "100..100000", "recipients of a mail, above: 452 4.5.3" },
 	{ "idle_time", AM_SETTING_DURATION, "8m", "1s..1h", "a silent client gets 421 after this time" },
 	{ "error_limit", AM_SETTING_INT, "20", "1..1000", "errors after which a session ends" },
+	{ "tls", AM_SETTING_ENUM, "no", "no|starttls|required|implicit",
+	  "starttls: offered; required: no mail without; implicit: from the first byte on" },
+	{ "tls_certificate", AM_SETTING_PATH, NULL, NULL, "PEM file: certificate, then its chain" },
+	{ "tls_key", AM_SETTING_PATH, NULL, NULL, "PEM file; default: in tls_certificate" },
+	{ "tls_ca", AM_SETTING_PATH, NULL, NULL, "PEM file: who may sign clients' certificates; default: the system's" },
+	{ "tls_client_certificate", AM_SETTING_ENUM, "no", "no|ask|require", "of clients" },
+	{ "tls_min_version", AM_SETTING_ENUM, "1.2", "1.0|1.1|1.2|1.3", "older ones are refused" },
+	{ "tls_ciphers", AM_SETTING_STRING, NULL, NULL, "of TLS 1.2, in OpenSSL's words" },
 	{ NULL },
 };
 
@@ -91,6 +99,13 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ "keep_age", AM_SETTING_DURATION, "60s", "0..24h", "a connection is used; 0 once" },
 	{ "probe", AM_SETTING_DURATION, "18s", "0..1h", "idle longer: NOOP before use" },
 	{ "keep", AM_SETTING_INT, "20", "0..1000", "kept connections for each next hop" },
+	{ "tls", AM_SETTING_ENUM, "opportunistic", "no|opportunistic|required|verify",
+	  "opportunistic: when offered, not on this machine; verify: name and chain" },
+	{ "tls_certificate", AM_SETTING_PATH, NULL, NULL, "PEM file with our certificate, for next hops that ask" },
+	{ "tls_key", AM_SETTING_PATH, NULL, NULL, "PEM file; default: in tls_certificate" },
+	{ "tls_ca", AM_SETTING_PATH, NULL, NULL, "PEM file: whom we trust; default: the system's" },
+	{ "tls_min_version", AM_SETTING_ENUM, "1.2", "1.0|1.1|1.2|1.3", "older ones are not spoken" },
+	{ "tls_ciphers", AM_SETTING_STRING, NULL, NULL, "of TLS 1.2, in OpenSSL's words" },
 	{ NULL },
 };
 

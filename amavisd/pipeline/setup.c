@@ -35,8 +35,44 @@ am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *probl
 	return route;
 }
 
+/* What is demanded of next hops; NULL when plain, or with a problem. */
+static AmTls *
+setup_tls(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const char *mode = am_config_string(group, "tls");
+	const char *file = "";
+	guint line = 0;
+	if (strcmp(mode, "no") == 0)
+		return NULL;
+	const AmTlsConfig config = {
+		.certificate = am_config_string(group, "tls_certificate"),
+		.key = am_config_string(group, "tls_key"),
+		.ca_file = am_config_string(group, "tls_ca"),
+		.ciphers = am_config_string(group, "tls_ciphers"),
+		.min_version = am_tls_version_parse(am_config_string(group, "tls_min_version")),
+		.demand = strcmp(mode, "verify") == 0 ? AM_TLS_NAME : AM_TLS_NONE,
+	};
+	AmTls *tls = am_tls_new(&config, &error);
+	if (tls == NULL) {
+		(void)am_config_raw(group, "tls", &file, &line);
+		am_config_add_problem(problems, file != NULL ? file : "", line, "[next_hop] %s",
+				      error->message);
+	}
+	return tls;
+}
+
+static AmClientTls
+setup_tls_mode(const AmConfigGroup *group)
+{
+	const char *mode = am_config_string(group, "tls");
+	if (strcmp(mode, "no") == 0)
+		return AM_CLIENT_PLAIN;
+	return strcmp(mode, "opportunistic") == 0 ? AM_CLIENT_OPPORTUNISTIC : AM_CLIENT_TLS;
+}
+
 AmSmtpPool *
-am_setup_pool(const AmConfig *config, const char *hostname)
+am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 {
 	const AmConfigGroup *group = am_config_group(config, "next_hop", NULL);
 	const AmSmtpClientConfig client = {
@@ -51,6 +87,8 @@ am_setup_pool(const AmConfig *config, const char *hostname)
 		.probe_ms = (guint)am_config_int(group, "probe"),
 		.keep_max = (guint)am_config_int(group, "keep"),
 		.hostname = hostname,
+		.tls_mode = setup_tls_mode(group),
+		.tls = setup_tls(group, problems),
 	};
 	return am_smtp_pool_new(&client);
 }
@@ -59,7 +97,8 @@ static void
 setup_check_routes(const AmConfig *config, GPtrArray *problems)
 {
 	const AmConfigGroup *routes = am_config_group(config, "routes", NULL);
-	for (const AmSettingSpec *spec = am_config_core_specs("routes"); spec->name != NULL; spec++) {
+	for (const AmSettingSpec *spec = am_config_core_specs("routes"); spec->name != NULL;
+	     spec++) {
 		const char *const keys[] = { spec->name, NULL };
 		if (am_config_has(routes, spec->name))
 			am_route_free(am_setup_route(config, keys, problems));
@@ -86,11 +125,11 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 	g_autoptr(GError) error = NULL;
 
 	setup_check_routes(config, problems);
+	am_tls_free(setup_tls(am_config_group(config, "next_hop", NULL), problems));
 	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);
 	/* scripts are run once, to see whether they declare what is right */
-	AmPolicyThread *thread = policy == NULL || problems->len > 0
-					 ? NULL
-					 : am_policy_thread_new(policy, &error);
+	AmPolicyThread *thread =
+		policy == NULL || problems->len > 0 ? NULL : am_policy_thread_new(policy, &error);
 	if (error != NULL)
 		am_config_add_problem(problems, "", 0, "%s", error->message);
 	if (thread != NULL)
@@ -135,7 +174,7 @@ am_pipeline_new(const AmGeneration *generation, GPtrArray *problems)
 	pipeline->generation = generation;
 	pipeline->hostname = g_strdup(hostname != NULL ? hostname : g_get_host_name());
 	pipeline->max_mail_us = am_config_int(group, "max_mail_time") * 1000;
-	pipeline->pool = am_setup_pool(config, pipeline->hostname);
+	pipeline->pool = am_setup_pool(config, pipeline->hostname, problems);
 	setup_routes(pipeline, config, problems);
 	setup_plugins(pipeline, config, problems);
 	pipeline->policy = am_policy_new(config, problems);

@@ -52,6 +52,46 @@ listeners_clients(const AmConfigGroup *group, GPtrArray *problems)
 	return clients;
 }
 
+/* What the group says of TLS; NULL when plain, or with a problem. */
+static AmTls *
+listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const char *clients = am_config_string(group, "tls_client_certificate");
+	const char *file = "";
+	guint line = 0;
+	if (strcmp(am_config_string(group, "tls"), "no") == 0)
+		return NULL;
+	const AmTlsConfig config = {
+		.is_server = TRUE,
+		.certificate = am_config_string(group, "tls_certificate"),
+		.key = am_config_string(group, "tls_key"),
+		.ca_file = am_config_string(group, "tls_ca"),
+		.ciphers = am_config_string(group, "tls_ciphers"),
+		.min_version = am_tls_version_parse(am_config_string(group, "tls_min_version")),
+		.demand = strcmp(clients, "require") == 0 ? AM_TLS_CHAIN
+			  : strcmp(clients, "ask") == 0	  ? AM_TLS_ASK
+							  : AM_TLS_NONE,
+	};
+	AmTls *tls = am_tls_new(&config, &error);
+	if (tls == NULL) {
+		(void)am_config_raw(group, "tls", &file, &line);
+		am_config_add_problem(problems, file != NULL ? file : "", line, "[listener %s] %s",
+				      am_config_group_name(group), error->message);
+	}
+	return tls;
+}
+
+static AmServerTls
+listeners_tls_mode(const AmConfigGroup *group)
+{
+	static const char *const words[] = { "no", "starttls", "required", "implicit" };
+	guint mode = 0;
+	while (strcmp(words[mode], am_config_string(group, "tls")) != 0)
+		mode++;
+	return (AmServerTls)mode;
+}
+
 static AmPoolListener *
 listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
 	       GPtrArray *problems)
@@ -62,6 +102,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	AmPoolListener *listener = g_new0(AmPoolListener, 1);
 	listener->listener = item;
 	listener->clients = listeners_clients(group, problems);
+	listener->tls = listeners_tls(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
 	listener->server = (AmSmtpServerConfig){
 		.is_lmtp = strcmp(am_config_string(group, "protocol"), "lmtp") == 0,
@@ -76,6 +117,8 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 						   : listeners_is_local(item->fd),
 		.listener = item->name,
 		.policy_banks = am_config_list(group, "policy_banks"),
+		.tls_mode = listeners_tls_mode(group),
+		.tls = listener->tls,
 	};
 	return listener;
 }
@@ -97,6 +140,9 @@ void
 am_session_check(const AmConfig *config, GPtrArray *problems)
 {
 	g_autoptr(GPtrArray) groups = am_config_groups(config, "listener");
-	for (guint i = 0; i < groups->len; i++)
-		am_clients_free(listeners_clients(g_ptr_array_index(groups, i), problems));
+	for (guint i = 0; i < groups->len; i++) {
+		const AmConfigGroup *group = g_ptr_array_index(groups, i);
+		am_clients_free(listeners_clients(group, problems));
+		am_tls_free(listeners_tls(group, problems));
+	}
 }

@@ -23,6 +23,7 @@ typedef struct {
 	const AmListener *listener;
 	AmSmtpServerConfig server;
 	AmClients *clients; /* owned */
+	AmTls *tls;         /* owned; NULL plain */
 	gint64 idle_us;
 } AmPoolListener;
 

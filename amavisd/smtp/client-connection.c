@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "log/log.h"
+
 char *
 am_smtp_remote(const char *host, guint16 port)
 {
@@ -121,6 +123,7 @@ am_smtp_parse_extensions(const char *text)
 		{ "SMTPUTF8", AM_SMTP_SMTPUTF8 },
 		{ "ENHANCEDSTATUSCODES", AM_SMTP_ENHANCED },
 		{ "DSN", AM_SMTP_DSN },
+		{ "STARTTLS", AM_SMTP_STARTTLS },
 	};
 	guint extensions = 0;
 	const char *line = strchr(text, '\n'); /* the first line is the peer's name */
@@ -191,9 +194,51 @@ connection_greet(AmSmtpConnection *connection, AmReply **failure)
 	return connection_say_hello(connection, "HELO", &is_unknown, failure);
 }
 
-AmSmtpConnection *
-am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp, const char *host,
-			guint16 port, gint64 deadline_us, AmReply **failure)
+/* STARTTLS, the handshake, and the greeting again; FALSE with *failure and *has_failed_tls. */
+static gboolean
+connection_start_tls(AmSmtpConnection *connection, const char *host, gboolean *has_failed_tls,
+		     AmReply **failure)
+{
+	const AmSmtpClientConfig *config = connection->config;
+	const AmTlsPeer peer = { .name = host };
+	g_autoptr(AmReply) reply = NULL;
+	GError *error = NULL;
+	gboolean is_unknown;
+	*has_failed_tls = TRUE;
+	if (!am_smtp_connection_talk(connection, "STARTTLS\r\n", config->command_ms, "STARTTLS",
+				     &reply)) {
+		*failure = g_steal_pointer(&reply);
+		return FALSE;
+	}
+	if (!am_reply_is_success(reply)) {
+		*failure = connection_refused(connection, "STARTTLS", reply);
+		return FALSE;
+	}
+	if (!am_stream_start_tls(connection->stream, config->tls, &peer, &error) ||
+	    !am_stream_handshake(connection->stream,
+				 am_smtp_connection_until(connection, config->command_ms),
+				 &error)) {
+		*failure = connection_failure(connection, "STARTTLS", error);
+		return FALSE;
+	}
+	*has_failed_tls = FALSE;
+	connection->extensions = 0; /* what was said in the clear is forgotten */
+	return connection_say_hello(connection, connection->is_lmtp ? "LHLO" : "EHLO", &is_unknown,
+				    failure);
+}
+
+/* Is the next hop on this machine? */
+static gboolean
+connection_is_local(const char *host)
+{
+	return g_str_has_prefix(host, "unix:") || g_str_has_prefix(host, "127.") ||
+	       strcmp(host, "::1") == 0 || g_ascii_strcasecmp(host, "localhost") == 0;
+}
+
+static AmSmtpConnection *
+connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_lmtp,
+	       const char *host, guint16 port, gint64 deadline_us, gboolean *has_failed_tls,
+	       AmReply **failure)
 {
 	g_autoptr(AmSmtpConnection) connection = g_new0(AmSmtpConnection, 1);
 	g_autoptr(GError) error = NULL;
@@ -209,6 +254,35 @@ am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp, cons
 	}
 	if (!connection_greet(connection, failure))
 		return NULL;
+	gboolean is_offered = (connection->extensions & AM_SMTP_STARTTLS) != 0;
+	if (mode == AM_CLIENT_TLS && !is_offered) {
+		*failure = am_reply_new(451, "4.7.4", "%s: the next hop does not offer STARTTLS",
+					connection->remote);
+		return NULL;
+	}
+	if (mode != AM_CLIENT_PLAIN && is_offered &&
+	    !connection_start_tls(connection, host, has_failed_tls, failure))
+		return NULL;
 	connection->born_us = connection->used_us = g_get_monotonic_time();
 	return g_steal_pointer(&connection);
+}
+
+AmSmtpConnection *
+am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp, const char *host,
+			guint16 port, gint64 deadline_us, AmReply **failure)
+{
+	gboolean has_failed_tls = FALSE;
+	AmClientTls mode = config->tls_mode;
+	if (mode == AM_CLIENT_OPPORTUNISTIC && connection_is_local(host))
+		mode = AM_CLIENT_PLAIN;
+	AmSmtpConnection *connection = connection_try(config, mode, is_lmtp, host, port,
+						      deadline_us, &has_failed_tls, failure);
+	if (connection != NULL || mode != AM_CLIENT_OPPORTUNISTIC || !has_failed_tls)
+		return connection;
+	/* RFC 7435 3: better in the clear than not at all, when nobody asked for more */
+	g_autofree char *text = am_reply_to_string(*failure);
+	am_info("%s; goes on in the clear", text);
+	g_clear_pointer(failure, am_reply_free);
+	return connection_try(config, AM_CLIENT_PLAIN, is_lmtp, host, port, deadline_us,
+			      &has_failed_tls, failure);
 }

@@ -116,6 +116,7 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	pool_quit(pool, all);
 	g_hash_table_unref(pool->kept);
 	g_mutex_clear(&pool->kept_lock);
+	am_tls_free(pool->config.tls);
 	g_free((char *)pool->config.hostname);
 	g_free(pool);
 }

@@ -72,6 +72,7 @@ typedef enum {
 	AM_SMTP_ENHANCED = 1 << 3,   /* RFC 2034 */
 	AM_SMTP_SMTPUTF8 = 1 << 4,   /* RFC 6531 */
 	AM_SMTP_DSN = 1 << 5,	     /* RFC 3461 */
+	AM_SMTP_STARTTLS = 1 << 6,   /* RFC 3207 */
 } AmSmtpExtensions;
 
 typedef struct {

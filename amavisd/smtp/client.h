@@ -15,6 +15,15 @@
 #include "mail/envelope.h"
 #include "mail/reply.h"
 #include "smtp/route.h"
+#include "wire/tls.h"
+
+/* TLS to next hops (RFC 3207). */
+typedef enum {
+	AM_CLIENT_PLAIN,
+	AM_CLIENT_OPPORTUNISTIC, /* when offered, and in the clear when that fails; not to this
+				  * machine */
+	AM_CLIENT_TLS,           /* nothing is said in the clear but EHLO and STARTTLS */
+} AmClientTls;
 
 typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features O22) */
 	guint connect_ms, command_ms, data_init_ms, data_block_ms, data_final_ms, quit_ms;
@@ -23,6 +32,9 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	guint probe_ms;      /* idle longer than this: NOOP before use */
 	guint keep_max;      /* kept connections for each next hop */
 	const char *hostname; /* for EHLO */
+	AmClientTls tls_mode;
+	AmTls *tls; /* what is demanded of next hops; the pool's from am_smtp_pool_new() on; NULL when
+		     * plain */
 } AmSmtpClientConfig;
 
 typedef struct _AmSmtpPool AmSmtpPool; /* any thread */

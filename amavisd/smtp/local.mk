@@ -15,5 +15,6 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/server-data.c \
 	amavisd/smtp/server-params.c \
 	amavisd/smtp/server-private.h \
+	amavisd/smtp/server-tls.c \
 	amavisd/smtp/server.c \
 	amavisd/smtp/server.h

@@ -26,6 +26,7 @@ typedef enum {
 	COMMAND_NO_ARGUMENT = 1 << 1,
 	COMMAND_ARGUMENT = 1 << 2, /* must have one */
 	COMMAND_GREETED = 1 << 3,  /* only behind HELO, EHLO, LHLO */
+	COMMAND_CLEAR = 1 << 4,	   /* also in the clear where TLS is required (RFC 3207 4) */
 } CommandFlags;
 
 /* Both greetings end what transaction there was (RFC 5321 4.1.4). */
@@ -55,6 +56,8 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
 	g_string_append(text, "\n8BITMIME\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8"
 			      "\nXFORWARD " AM_SERVER_XFORWARD_KEYWORDS);
+	if (am_server_offers_tls(server))
+		g_string_append(text, "\nSTARTTLS");
 	am_server_reply(server, 250, NULL, "%s", text->str);
 }
 
@@ -152,11 +155,16 @@ command_set_client(AmSmtpServer *server, AmEnvelope *envelope)
 static const char *
 command_protocol(const AmSmtpServer *server, gboolean is_utf8)
 {
+	gboolean is_tls = am_stream_tls(server->stream) != NULL;
+	if (server->config->is_lmtp && is_utf8)
+		return is_tls ? "UTF8LMTPS" : "UTF8LMTP";
 	if (server->config->is_lmtp)
-		return is_utf8 ? "UTF8LMTP" : "LMTP";
+		return is_tls ? "LMTPS" : "LMTP";
 	if (is_utf8)
-		return "UTF8SMTP";
-	return server->is_extended ? "ESMTP" : "SMTP";
+		return is_tls ? "UTF8SMTPS" : "UTF8SMTP";
+	if (!server->is_extended)
+		return "SMTP";
+	return is_tls ? "ESMTPS" : "ESMTP";
 }
 
 static AmEnvelope *
@@ -344,6 +352,12 @@ command_xforward(AmSmtpServer *server, const char *argument)
 }
 
 static void
+command_starttls(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
+{
+	am_server_starttls(server);
+}
+
+static void
 command_not_here(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 {
 	am_server_refuse(server, 502, "5.5.1", "Command not implemented");
@@ -370,11 +384,11 @@ static const struct {
 	{ "DATA", command_data, COMMAND_NO_ARGUMENT | COMMAND_GREETED },
 	{ "XFORWARD", command_xforward, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
 	{ "RSET", command_rset, COMMAND_NO_ARGUMENT },
-	{ "QUIT", command_quit, COMMAND_NO_ARGUMENT },
-	{ "EHLO", command_ehlo, COMMAND_ARGUMENT },
-	{ "HELO", command_helo, COMMAND_ARGUMENT },
-	{ "LHLO", command_lhlo, COMMAND_ARGUMENT },
-	{ "NOOP", command_noop, COMMAND_PLAIN },
+	{ "QUIT", command_quit, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
+	{ "EHLO", command_ehlo, COMMAND_ARGUMENT | COMMAND_CLEAR },
+	{ "HELO", command_helo, COMMAND_ARGUMENT | COMMAND_CLEAR },
+	{ "LHLO", command_lhlo, COMMAND_ARGUMENT | COMMAND_CLEAR },
+	{ "NOOP", command_noop, COMMAND_CLEAR },
 	{ "VRFY", command_vrfy, COMMAND_ARGUMENT },
 	{ "HELP", command_help, COMMAND_PLAIN },
 	{ "EXPN", command_not_here, COMMAND_PLAIN },
@@ -385,7 +399,7 @@ static const struct {
 	{ "SAML", command_not_here, COMMAND_PLAIN },
 	{ "AUTH", command_not_here, COMMAND_PLAIN },
 	{ "BDAT", command_not_here, COMMAND_PLAIN },
-	{ "STARTTLS", command_not_here, COMMAND_PLAIN },
+	{ "STARTTLS", command_starttls, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
 	{ "GET", command_http, COMMAND_LONG },
 	{ "POST", command_http, COMMAND_LONG },
 	{ "CONNECT", command_http, COMMAND_LONG },
@@ -398,6 +412,8 @@ command_run(AmSmtpServer *server, gsize i, const char *argument, gsize line_len)
 	CommandFlags flags = commands[i].flags;
 	if (line_len > COMMAND_LINE_MAX && (flags & COMMAND_LONG) == 0)
 		am_server_refuse(server, 500, "5.5.2", "Line too long");
+	else if ((flags & COMMAND_CLEAR) == 0 && am_server_needs_tls(server))
+		am_server_refuse(server, 530, "5.7.0", "Must issue a STARTTLS command first");
 	else if ((flags & COMMAND_ARGUMENT) != 0 && *argument == '\0')
 		am_server_refuse(server, 501, "5.5.4", "%s needs an argument", commands[i].verb);
 	else if ((flags & COMMAND_NO_ARGUMENT) != 0 && *argument != '\0')

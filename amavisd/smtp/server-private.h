@@ -11,6 +11,7 @@ typedef enum {
 	SERVER_GREETING, /* nothing said yet */
 	SERVER_COMMAND,	 /* waits for a command */
 	SERVER_DATA,	 /* between 354 and the final dot */
+	SERVER_STARTTLS, /* TLS begins when the reply that says so is on its way */
 	SERVER_CLOSING,	 /* the last reply is on its way */
 } ServerPhase;
 
@@ -52,6 +53,7 @@ struct _AmSmtpServer {
 	gpointer user;
 	ServerPhase phase;
 	gboolean is_extended; /* EHLO or LHLO, not HELO */
+	gboolean has_told_tls; /* the log knows of the handshake's end */
 	char *peer_address;
 	guint16 peer_port;
 	char *helo;	     /* NULL: not greeted yet */
@@ -86,6 +88,18 @@ void am_server_forget_xforward(AmSmtpServer *server);
 /* Longest line that is a command, without CRLF. */
 #define AM_SERVER_LINE_MAX 4096
 void am_server_command(AmSmtpServer *server, const char *line, gsize len);
+
+/* -- server-tls.c -- */
+
+/* Is STARTTLS to be announced? */
+gboolean am_server_offers_tls(const AmSmtpServer *server);
+/* TLS is required and not there yet. */
+gboolean am_server_needs_tls(const AmSmtpServer *server);
+void am_server_starttls(AmSmtpServer *server); /* the command */
+/* Begins TLS; FALSE: the connection is to be closed. */
+gboolean am_server_begin_tls(AmSmtpServer *server);
+/* Logs what was agreed on, once. */
+void am_server_tell_tls(AmSmtpServer *server);
 
 /* -- server-params.c -- */
 

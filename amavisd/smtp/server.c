@@ -159,7 +159,8 @@ server_work(AmSmtpServer *server, gboolean *is_used_up)
 	gsize bytes = SERVER_STEP_BYTES;
 	guint commands = SERVER_STEP_COMMANDS;
 	AmReadResult result = AM_READ_OK;
-	while (result == AM_READ_OK && server->phase != SERVER_CLOSING) {
+	while (result == AM_READ_OK && server->phase != SERVER_CLOSING &&
+	       server->phase != SERVER_STARTTLS) {
 		if (bytes == 0 || commands == 0 ||
 		    am_stream_queued(server->stream) > SERVER_OUTPUT_HIGH) {
 			*is_used_up = TRUE;
@@ -184,12 +185,52 @@ server_linger(AmSmtpServer *server)
 	const guint8 *data;
 	gsize len;
 	gsize total = 0;
-	(void)shutdown(am_stream_fd(server->stream), SHUT_WR); /* the peer may be gone already */
+	if (am_stream_tls(server->stream) == NULL) /* which says good-bye by itself */
+		(void)shutdown(am_stream_fd(server->stream), SHUT_WR); /* the peer may be gone */
 	while (total < SERVER_LINGER_BYTES &&
 	       am_stream_try_peek(server->stream, &data, &len) == AM_READ_OK) {
 		am_stream_consume(server->stream, len);
 		total += len;
 	}
+}
+
+/* The handshake did not come to its end. */
+static gboolean
+server_has_failed_tls(const AmSmtpServer *server)
+{
+	AmTlsLink *link = am_stream_tls(server->stream);
+	return link != NULL && !am_tls_link_is_ready(link);
+}
+
+static AmServerStep
+server_lost(const AmSmtpServer *server, const char *why)
+{
+	if (server_has_failed_tls(server))
+		am_info("listener %s: client [%s]: %s", server->config->listener,
+			server->peer_address, why != NULL ? why : "closed in the TLS handshake");
+	return AM_SERVER_CLOSE;
+}
+
+static gboolean
+server_greet(AmSmtpServer *server)
+{
+	if (server->config->tls_mode == AM_SERVER_IMPLICIT && !am_server_begin_tls(server))
+		return FALSE;
+	am_server_reply(server, 220, NULL, "%s %s %s service ready", server->config->hostname,
+			server->config->is_lmtp ? "LMTP" : "ESMTP", server->config->product);
+	server->phase = SERVER_COMMAND;
+	return TRUE;
+}
+
+/* The reply to STARTTLS is out: the next byte is the client's first of TLS. */
+static AmServerStep
+server_enter_tls(AmSmtpServer *server)
+{
+	if (!am_server_begin_tls(server))
+		return AM_SERVER_CLOSE;
+	server->phase = SERVER_COMMAND;
+	am_stream_park(server->stream);
+	return AM_SERVER_WAIT_INPUT;
 }
 
 AmServerStep
@@ -198,26 +239,28 @@ am_smtp_server_step(AmSmtpServer *server)
 	g_autoptr(GError) error = NULL;
 	gboolean is_used_up = FALSE;
 	AmReadResult result = AM_READ_OK;
-	if (server->phase == SERVER_GREETING) {
-		am_server_reply(
-			server, 220, NULL, "%s %s %s service ready", server->config->hostname,
-			server->config->is_lmtp ? "LMTP" : "ESMTP", server->config->product);
-		server->phase = SERVER_COMMAND;
-	}
+	if (server->phase == SERVER_GREETING && !server_greet(server))
+		return AM_SERVER_CLOSE;
 	if (am_stream_try_flush(server->stream, &error))
 		result = server_work(server, &is_used_up);
+	am_server_tell_tls(server);
 	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
 		const char *text = am_stream_error(server->stream);
-		if (!am_smtp_server_is_idle(server))
+		if (server_has_failed_tls(server))
+			(void)server_lost(server, text);
+		else if (!am_smtp_server_is_idle(server))
 			am_info("listener %s: lost connection from [%s] in a transaction: %s",
 				server->config->listener, server->peer_address,
 				text != NULL ? text : "closed by client");
 		server->phase = SERVER_CLOSING;
 	}
 	if (error == NULL && !am_stream_try_flush(server->stream, &error) && error == NULL)
-		return AM_SERVER_WAIT_OUTPUT;
+		return am_stream_sends_on_input(server->stream) ? AM_SERVER_WAIT_INPUT
+								: AM_SERVER_WAIT_OUTPUT;
 	if (error != NULL)
-		return AM_SERVER_CLOSE;
+		return server_lost(server, error->message);
+	if (server->phase == SERVER_STARTTLS)
+		return server_enter_tls(server);
 	if (server->phase == SERVER_CLOSING) {
 		server_linger(server);
 		return AM_SERVER_CLOSE;
@@ -225,7 +268,8 @@ am_smtp_server_step(AmSmtpServer *server)
 	if (is_used_up)
 		return AM_SERVER_YIELD;
 	am_stream_park(server->stream);
-	return AM_SERVER_WAIT_INPUT;
+	return am_stream_reads_on_output(server->stream) ? AM_SERVER_WAIT_OUTPUT
+							 : AM_SERVER_WAIT_INPUT;
 }
 
 void

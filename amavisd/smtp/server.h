@@ -3,7 +3,7 @@
  */
 #pragma once
 
-/* SMTP and LMTP server: RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461 (parameters), 3848.  A state
+/* SMTP and LMTP server: RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461 (parameters), 3848, 3207.  A state
  * machine fed by whatever has arrived: it never waits for the client, so a connection that waits
  * for its next bytes, even in the middle of DATA, holds no thread.  It does wait where the mail is
  * processed: on_mail runs the whole pipeline. */
@@ -14,6 +14,14 @@
 #include "mail/mail.h"
 #include "mail/reply.h"
 #include "wire/stream.h"
+
+/* How a listener uses TLS. */
+typedef enum {
+	AM_SERVER_PLAIN,
+	AM_SERVER_STARTTLS, /* offered (RFC 3207) */
+	AM_SERVER_REQUIRED, /* offered, and no mail is taken before it */
+	AM_SERVER_IMPLICIT, /* from the first byte on (RFC 8314) */
+} AmServerTls;
 
 typedef struct {
 	gboolean is_lmtp;
@@ -27,6 +35,8 @@ typedef struct {
 	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
 	const char *listener;
 	const char *const *policy_banks;
+	AmServerTls tls_mode;
+	const AmTls *tls; /* NULL when plain */
 } AmSmtpServerConfig; /* borrowed, outlives the server; one for each listener */
 
 typedef struct {

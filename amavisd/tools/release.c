@@ -196,7 +196,14 @@ am_release(const AmConfig *config, const AmInstance *quarantine, const AmStoredM
 	if (spool == NULL)
 		return FALSE;
 
-	AmSmtpPool *pool = am_setup_pool(config, hostname);
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	AmSmtpPool *pool = am_setup_pool(config, hostname, problems);
+	if (problems->len > 0) {
+		g_autofree char *text = am_config_problem_to_string(problems->pdata[0]);
+		g_set_error_literal(error, AM_ERROR, AM_ERROR_CONFIG, text);
+		am_smtp_pool_free(pool);
+		return FALSE;
+	}
 	AmSmtpTransaction transaction = {
 		.envelope = envelope,
 		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),

@@ -1,4 +1,9 @@
 libamavisd_la_SOURCES += \
 	amavisd/wire/connect.c \
+	amavisd/wire/stream-address.c \
 	amavisd/wire/stream.c \
-	amavisd/wire/stream.h
+	amavisd/wire/stream.h \
+	amavisd/wire/tls-link.c \
+	amavisd/wire/tls-private.h \
+	amavisd/wire/tls.c \
+	amavisd/wire/tls.h

@@ -14,7 +14,6 @@
 
 #include "wire/stream.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -22,7 +21,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define STREAM_INPUT_SIZE 65536	 /* bytes, one read of a mail's body */
@@ -39,8 +37,11 @@ struct _AmStream {
 	gsize in_searched; /* no LF in in_start .. in_start + in_searched */
 	guint8 *out;
 	gsize out_size, out_start, out_end;
-	int error_number; /* errno that broke the connection, 0 none */
-	char *error;	  /* its text */
+	int error_number;	  /* errno that broke the connection, 0 none */
+	char *error;		  /* its text */
+	AmTlsLink *tls;		  /* NULL: plain */
+	gboolean reads_on_output; /* TLS: the last read waits until the socket takes something */
+	gboolean sends_on_input;  /* TLS: the last send waits until something arrives */
 };
 
 static gboolean
@@ -72,6 +73,7 @@ am_stream_free(AmStream *stream)
 {
 	if (stream == NULL)
 		return;
+	am_tls_link_free(stream->tls);
 	if (stream->fd >= 0)
 		(void)close(stream->fd); /* what had to be confirmed was confirmed by the peer */
 	g_free(stream->in);
@@ -98,6 +100,14 @@ const char *
 am_stream_error(const AmStream *stream)
 {
 	return stream->error;
+}
+
+static void
+stream_fail_tls(AmStream *stream)
+{
+	stream->error_number = EPROTO;
+	g_free(stream->error);
+	stream->error = g_strdup_printf("TLS: %s", am_tls_link_error(stream->tls));
 }
 
 /* Waits until the descriptor has one of `events`; RESOURCE at the deadline. */
@@ -140,6 +150,31 @@ stream_make_room(AmStream *stream, gsize want)
 	}
 }
 
+static AmReadResult
+stream_fill_tls(AmStream *stream)
+{
+	gsize n = 0;
+	stream->reads_on_output = FALSE;
+	switch (am_tls_link_read(stream->tls, stream->in + stream->in_end,
+				 stream->in_size - stream->in_end, &n)) {
+	case AM_TLS_OK:
+		stream->in_end += n;
+		return AM_READ_OK;
+	case AM_TLS_WANT_WRITE:
+		stream->reads_on_output = TRUE;
+		return AM_READ_AGAIN;
+	case AM_TLS_WANT_READ:
+		return AM_READ_AGAIN;
+	case AM_TLS_EOF:
+		stream->is_eof = TRUE;
+		return AM_READ_EOF;
+	case AM_TLS_FAILED:
+		break;
+	}
+	stream_fail_tls(stream);
+	return AM_READ_ERROR;
+}
+
 /* Reads once, behind what is there.  A read that got less than it had room for has taken all there
  * was: instead of asking for EAGAIN the next one says so by itself, once. */
 static AmReadResult
@@ -154,6 +189,8 @@ stream_fill(AmStream *stream, gsize want)
 		return AM_READ_AGAIN;
 	}
 	stream_make_room(stream, want);
+	if (stream->tls != NULL)
+		return stream_fill_tls(stream);
 	for (;;) {
 		gsize room = stream->in_size - stream->in_end;
 		ssize_t n = read(stream->fd, stream->in + stream->in_end, room);
@@ -256,12 +293,22 @@ am_stream_buffered(const AmStream *stream)
 static gboolean
 stream_set_broken(const AmStream *stream, GError **error)
 {
-	if (stream->error_number != 0)
+	if (stream->error_number != 0 && stream->tls != NULL)
+		g_set_error(error, AM_ERROR, AM_ERROR_PROTOCOL, "connection failed: %s",
+			    stream->error);
+	else if (stream->error_number != 0)
 		am_error_set_errno(error, AM_ERROR_PROTOCOL, stream->error_number,
 				   "connection failed");
 	else
 		g_set_error(error, AM_ERROR, AM_ERROR_PROTOCOL, "connection closed by the peer");
 	return FALSE;
+}
+
+static gboolean
+stream_wait_to_read(AmStream *stream, gint64 deadline_us, GError **error)
+{
+	return stream_wait(stream->fd, stream->reads_on_output ? POLLOUT : POLLIN, deadline_us,
+			   error);
 }
 
 gboolean
@@ -274,7 +321,7 @@ am_stream_read_line(AmStream *stream, gsize max_len, gint64 deadline_us, const c
 		case AM_READ_OK:
 			return TRUE;
 		case AM_READ_AGAIN:
-			if (!stream_wait(stream->fd, POLLIN, deadline_us, error))
+			if (!stream_wait_to_read(stream, deadline_us, error))
 				return FALSE;
 			break;
 		case AM_READ_LONG:
@@ -303,7 +350,7 @@ am_stream_read(AmStream *stream, gpointer buffer, gsize len, gint64 deadline_us,
 		case AM_READ_EOF:
 			return 0;
 		case AM_READ_AGAIN:
-			if (!stream_wait(stream->fd, POLLIN, deadline_us, error))
+			if (!stream_wait_to_read(stream, deadline_us, error))
 				return -1;
 			break;
 		case AM_READ_LONG:
@@ -314,6 +361,30 @@ am_stream_read(AmStream *stream, gpointer buffer, gsize len, gint64 deadline_us,
 	}
 }
 
+static gssize
+stream_send_tls(AmStream *stream, gconstpointer data, gsize len, GError **error)
+{
+	gsize n = 0;
+	stream->sends_on_input = FALSE;
+	switch (am_tls_link_write(stream->tls, data, len, &n)) {
+	case AM_TLS_OK:
+		return (gssize)n;
+	case AM_TLS_WANT_READ:
+		stream->sends_on_input = TRUE;
+		return 0;
+	case AM_TLS_WANT_WRITE:
+		return 0;
+	case AM_TLS_EOF:
+		stream_fail(stream, EPIPE);
+		break;
+	case AM_TLS_FAILED:
+		stream_fail_tls(stream);
+		break;
+	}
+	(void)stream_set_broken(stream, error);
+	return -1;
+}
+
 /* Sends once.  Bytes sent, 0 when the socket is full, -1 with *error. */
 static gssize
 stream_send(AmStream *stream, gconstpointer data, gsize len, GError **error)
@@ -322,6 +393,8 @@ stream_send(AmStream *stream, gconstpointer data, gsize len, GError **error)
 		(void)stream_set_broken(stream, error);
 		return -1;
 	}
+	if (stream->tls != NULL)
+		return stream_send_tls(stream, data, len, error);
 	for (;;) {
 		ssize_t n = send(stream->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n >= 0)
@@ -343,7 +416,8 @@ stream_send_all(AmStream *stream, const guint8 *data, gsize len, gint64 deadline
 		gssize n = stream_send(stream, data, len, error);
 		if (n < 0)
 			return FALSE;
-		if (n == 0 && !stream_wait(stream->fd, POLLOUT, deadline_us, error)) {
+		short events = stream->sends_on_input ? POLLIN : POLLOUT;
+		if (n == 0 && !stream_wait(stream->fd, events, deadline_us, error)) {
 			/* how much of it arrived nobody knows: nothing may follow */
 			stream_fail(stream, ETIMEDOUT);
 			return FALSE;
@@ -441,6 +515,8 @@ am_stream_is_idle(AmStream *stream)
 	if (stream->is_eof || stream->error_number != 0 || am_stream_buffered(stream) > 0 ||
 	    am_stream_queued(stream) > 0)
 		return FALSE;
+	if (stream->tls != NULL)
+		return am_tls_link_is_idle(stream->tls);
 	char byte;
 	ssize_t n;
 	do {
@@ -449,48 +525,60 @@ am_stream_is_idle(AmStream *stream)
 	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-char *
-am_stream_peer_address(const AmStream *stream, guint16 *port)
+gboolean
+am_stream_start_tls(AmStream *stream, const AmTls *tls, const AmTlsPeer *peer, GError **error)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage storage;
-	} peer = { 0 };
-	socklen_t len = sizeof peer;
-	char text[INET6_ADDRSTRLEN] = "";
-	*port = 0;
-	if (getpeername(stream->fd, &peer.any, &len) < 0)
-		return g_strdup("");
-	if (peer.any.sa_family == AF_INET) {
-		*port = ntohs(peer.in4.sin_port);
-		(void)inet_ntop(AF_INET, &peer.in4.sin_addr, text, sizeof text);
-	} else if (peer.any.sa_family == AF_INET6) {
-		*port = ntohs(peer.in6.sin6_port);
-		/* an IPv4 client of a dual-stack socket is an IPv4 client */
-		if (IN6_IS_ADDR_V4MAPPED(&peer.in6.sin6_addr))
-			(void)inet_ntop(AF_INET, &peer.in6.sin6_addr.s6_addr[12], text,
-					sizeof text);
-		else
-			(void)inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof text);
+	/* What was sent in the clear behind STARTTLS must not be taken for what is said inside. */
+	if (stream->tls != NULL || am_stream_buffered(stream) > 0 || am_stream_queued(stream) > 0) {
+		g_set_error_literal(error, AM_ERROR, AM_ERROR_PROTOCOL,
+				    "TLS: the connection is not at rest");
+		return FALSE;
 	}
-	return g_strdup(text);
+	stream->is_drained = FALSE;
+	stream->tls = am_tls_link_new(tls, stream->fd, peer, error);
+	return stream->tls != NULL;
 }
 
-guint16
-am_stream_local_port(const AmStream *stream)
+gboolean
+am_stream_handshake(AmStream *stream, gint64 deadline_us, GError **error)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage storage;
-	} own = { 0 };
-	socklen_t len = sizeof own;
-	if (getsockname(stream->fd, &own.any, &len) < 0)
-		return 0;
-	if (own.any.sa_family == AF_INET)
-		return ntohs(own.in4.sin_port);
-	return own.any.sa_family == AF_INET6 ? ntohs(own.in6.sin6_port) : 0;
+	for (;;) {
+		short events = POLLIN;
+		switch (am_tls_link_handshake(stream->tls)) {
+		case AM_TLS_OK:
+			return TRUE;
+		case AM_TLS_WANT_WRITE:
+			events = POLLOUT;
+			break;
+		case AM_TLS_WANT_READ:
+			break;
+		case AM_TLS_EOF:
+		case AM_TLS_FAILED:
+			stream_fail_tls(stream);
+			g_set_error_literal(error, AM_ERROR, AM_ERROR_PROTOCOL, stream->error);
+			return FALSE;
+		}
+		if (!stream_wait(stream->fd, events, deadline_us, error)) {
+			stream_fail(stream, ETIMEDOUT);
+			return FALSE;
+		}
+	}
+}
+
+AmTlsLink *
+am_stream_tls(const AmStream *stream)
+{
+	return stream->tls;
+}
+
+gboolean
+am_stream_reads_on_output(const AmStream *stream)
+{
+	return stream->reads_on_output;
+}
+
+gboolean
+am_stream_sends_on_input(const AmStream *stream)
+{
+	return stream->sends_on_input;
 }

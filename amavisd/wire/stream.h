@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "mail/error.h"
+#include "wire/tls.h"
 
 typedef struct _AmStream AmStream;
 
@@ -57,6 +58,20 @@ gsize am_stream_queued(const AmStream *stream); /* output not sent yet */
 /* Sends what the socket takes now; TRUE when nothing is left waiting, FALSE with *error unset when
  * the rest must wait for EPOLLOUT. */
 gboolean am_stream_try_flush(AmStream *stream, GError **error);
+
+/* -- TLS -- */
+
+/* From now on everything goes through TLS.  Nothing may be buffered in either direction (PROTOCOL:
+ * RFC 3207 wants what came in the clear forgotten, and who sends it is up to no good).  peer is for
+ * clients; tls must outlive the stream.  The handshake is done by the next reads and writes, or by: */
+gboolean am_stream_start_tls(AmStream *stream, const AmTls *tls, const AmTlsPeer *peer,
+			     GError **error);
+/* Waits for the end of the handshake.  RESOURCE at the deadline, PROTOCOL with the reason. */
+gboolean am_stream_handshake(AmStream *stream, gint64 deadline_us, GError **error);
+AmTlsLink *am_stream_tls(const AmStream *stream); /* NULL: plain */
+/* With TLS a read may have to wait for POLLOUT, and a send for POLLIN: was the last one so? */
+gboolean am_stream_reads_on_output(const AmStream *stream);
+gboolean am_stream_sends_on_input(const AmStream *stream);
 
 /* Gives back empty buffers, and what is too large of others. */
 void am_stream_park(AmStream *stream);

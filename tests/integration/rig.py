@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -256,14 +257,20 @@ class Sink(socketserver.ThreadingTCPServer):
     request_queue_size = 256
 
     def __init__(self, case, script=None, port=0, keywords=("PIPELINING", "8BITMIME", "SIZE 0",
-                                                            "ENHANCEDSTATUSCODES"), delay=0):
-        super().__init__(("127.0.0.1", port), SinkSession)
+                                                            "ENHANCEDSTATUSCODES"), delay=0,
+                 certificate=None, address="127.0.0.1"):
+        super().__init__((address, port), SinkSession)
         self.port = self.server_address[1]
         self.mails = []          # (sender, [recipients], bytes)
         self.half = []           # bytes of DATA that never saw a final dot
         self.script = script or {}
         self.keywords = keywords
         self.delay = delay
+        self.tls = None          # with a certificate STARTTLS is offered
+        self.encrypted = 0       # handshakes
+        if certificate:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate)
         self.connections = 0
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
@@ -316,6 +323,8 @@ class SinkSession(socketserver.StreamRequestHandler):
             if verb in ("EHLO", "LHLO"):
                 lmtp = verb == "LHLO"
                 words = ["sink.example.org"] + list(server.keywords)
+                if server.tls and not isinstance(self.connection, ssl.SSLSocket):
+                    words.append("STARTTLS")
                 reply = "\r\n".join("250%s%s" % ("-" if i < len(words) - 1 else " ", w)
                                     for i, w in enumerate(words))
                 ok = self.answer(verb, reply)
@@ -338,10 +347,21 @@ class SinkSession(socketserver.StreamRequestHandler):
             elif verb == "QUIT":
                 self.answer(verb, "221 2.0.0 bye")
                 return
+            elif verb == "STARTTLS" and server.tls:
+                ok = self.answer(verb, "220 2.0.0 go ahead")
+                if ok:
+                    self.encrypt()
             else:
                 ok = self.answer(verb, "250 2.0.0 Ok")
             if ok is None:
                 return
+
+    def encrypt(self):
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb")
+        with self.server.lock:
+            self.server.encrypted += 1
 
     def data(self, sender, recipients, lmtp):
         if self.server.script.get("DATA-drop"):
@@ -431,6 +451,34 @@ def send(port, data, sender="sender@example.org", to=("rcpt@example.org",), lmtp
         return client.mail(data, sender, to, lmtp)
     finally:
         client.close()
+
+
+def certificates(directory):
+    """An authority (ca.pem) and certificates of it and of others, each with its key in the file."""
+    def openssl(*args):
+        subprocess.run(("openssl",) + args, cwd=directory, check=True, capture_output=True)
+
+    def make(name, common_name, san=None, issuer=None, dates=None):
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", name + ".key", "-subj", "/CN=" + common_name, "-out", name + ".csr")
+        with open("%s/%s.ext" % (directory, name), "w") as f:
+            f.write("basicConstraints=CA:%s\n" % ("FALSE" if san or issuer else "TRUE"))
+            f.write("subjectAltName=%s\n" % san if san else "")
+        sign = ["x509", "-req", "-in", name + ".csr", "-extfile", name + ".ext", "-days",
+                str(dates if dates is not None else 10), "-out", name + ".pem"]
+        openssl(*(sign + (["-CA", issuer + ".pem", "-CAkey", issuer + ".key", "-CAcreateserial"]
+                          if issuer else ["-key", name + ".key"])))
+        with open("%s/%s.pem" % (directory, name), "a") as f:
+            f.write(open("%s/%s.key" % (directory, name)).read())
+        os.chmod("%s/%s.pem" % (directory, name), 0o644)
+
+    make("ca", "Test Authority")
+    make("good", "filter.example.org", "DNS:filter.example.org,IP:127.0.0.1", "ca")
+    make("second", "second.example.org", "DNS:filter.example.org,IP:127.0.0.1", "ca")
+    make("expired", "filter.example.org", "IP:127.0.0.1", "ca", dates=0)
+    make("wrong-name", "www.example.org", "DNS:www.example.org", "ca")
+    make("self", "filter.example.org", "IP:127.0.0.1")
+    make("client", "relay.example.org", None, "ca")
 
 
 class Postfix:
