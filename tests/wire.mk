@@ -6,3 +6,7 @@ check_PROGRAMS += tests/test-tls
 TESTS += tests/test-tls
 tests_test_tls_SOURCES = tests/test-tls.c tests/tls-certificates.c tests/tls-certificates.h
 tests_test_tls_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-proxy
+TESTS += tests/test-proxy
+tests_test_proxy_SOURCES = tests/test-proxy.c
+tests_test_proxy_LDADD = $(TEST_LIBS)

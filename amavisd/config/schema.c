@@ -49,6 +49,8 @@ static const AmSettingSpec listener_specs[] = {
 	{ "recipient_limit", AM_SETTING_INT, "1100", "100..100000", "recipients of a mail, above: 452 4.5.3" },
 	{ "idle_time", AM_SETTING_DURATION, "8m", "1s..1h", "a silent client gets 421 after this time" },
 	{ "error_limit", AM_SETTING_INT, "20", "1..1000", "errors after which a session ends" },
+	{ "proxy_protocol", AM_SETTING_BOOL, "no", NULL,
+	  "clients are proxies: each connection begins with a PROXY header, version 1 or 2" },
 	{ "tls", AM_SETTING_ENUM, "no", "no|starttls|required|implicit",
 	  "starttls: offered; required: no mail without; implicit: from the first byte on" },
 	{ "tls_certificate", AM_SETTING_PATH, NULL, NULL, "PEM file: certificate, then its chain" },

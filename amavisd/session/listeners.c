@@ -117,6 +117,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 						   : listeners_is_local(item->fd),
 		.listener = item->name,
 		.policy_banks = am_config_list(group, "policy_banks"),
+		.is_proxied = am_config_bool(group, "proxy_protocol"),
 		.tls_mode = listeners_tls_mode(group),
 		.tls = listener->tls,
 	};

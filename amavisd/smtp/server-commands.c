@@ -177,7 +177,7 @@ command_make_envelope(AmSmtpServer *server, char *sender)
 	g_free(envelope->peer_address);
 	envelope->peer_address = g_strdup(server->peer_address);
 	envelope->peer_port = server->peer_port;
-	envelope->local_port = am_stream_local_port(server->stream);
+	envelope->local_port = server->local_port;
 	envelope->time_us = g_get_real_time();
 	if (server->config->policy_banks != NULL) {
 		g_strfreev(envelope->policy_banks);

@@ -6,9 +6,11 @@
 /* What the files of the SMTP server share: its state, and what each file does for the others. */
 
 #include "smtp/server.h"
+#include "wire/proxy.h"
 
 typedef enum {
 	SERVER_GREETING, /* nothing said yet */
+	SERVER_PROXY,	 /* waits for the header of the PROXY protocol */
 	SERVER_COMMAND,	 /* waits for a command */
 	SERVER_DATA,	 /* between 354 and the final dot */
 	SERVER_STARTTLS, /* TLS begins when the reply that says so is on its way */
@@ -54,8 +56,9 @@ struct _AmSmtpServer {
 	ServerPhase phase;
 	gboolean is_extended; /* EHLO or LHLO, not HELO */
 	gboolean has_told_tls; /* the log knows of the handshake's end */
+	AmProxy *proxy; /* NULL outside SERVER_PROXY */
 	char *peer_address;
-	guint16 peer_port;
+	guint16 peer_port, local_port;
 	char *helo;	     /* NULL: not greeted yet */
 	char **xforward;     /* N_XFORWARD values for the next mail, NULL none given;
 			      * a value NULL not given, "" [UNAVAILABLE] */

@@ -35,6 +35,11 @@ am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config, const AmS
 	server->ops = ops;
 	server->user = user;
 	server->peer_address = am_stream_peer_address(stream, &server->peer_port);
+	server->local_port = am_stream_local_port(stream);
+	if (config->is_proxied) {
+		server->phase = SERVER_PROXY;
+		server->proxy = g_new0(AmProxy, 1);
+	}
 	return server;
 }
 
@@ -67,6 +72,7 @@ am_smtp_server_free(AmSmtpServer *server)
 	am_server_abandon(server);
 	am_server_forget_xforward(server);
 	am_stream_free(server->stream);
+	g_free(server->proxy);
 	g_free(server->peer_address);
 	g_free(server->helo);
 	g_free(server);
@@ -233,12 +239,39 @@ server_enter_tls(AmSmtpServer *server)
 	return AM_SERVER_WAIT_INPUT;
 }
 
+/* Who really is there.  FALSE: not known yet, or never; *step says which. */
+static gboolean
+server_meet_proxy(AmSmtpServer *server, AmServerStep *step)
+{
+	AmProxyStep result = am_proxy_receive(server->proxy, am_stream_fd(server->stream));
+	*step = result == AM_PROXY_MORE ? AM_SERVER_WAIT_INPUT : AM_SERVER_CLOSE;
+	if (result == AM_PROXY_BAD)
+		am_warning("listener %s: [%s] sent no header of the PROXY protocol, disconnected",
+			   server->config->listener, server->peer_address);
+	if (result != AM_PROXY_DONE)
+		return FALSE;
+	if (!server->proxy->is_local) {
+		am_debug("listener %s: proxy [%s] speaks for [%s]:%u", server->config->listener,
+			 server->peer_address, server->proxy->address, server->proxy->port);
+		g_free(server->peer_address);
+		server->peer_address = g_strdup(server->proxy->address);
+		server->peer_port = server->proxy->port;
+		server->local_port = server->proxy->own_port;
+	}
+	g_clear_pointer(&server->proxy, g_free);
+	server->phase = SERVER_GREETING;
+	return TRUE;
+}
+
 AmServerStep
 am_smtp_server_step(AmSmtpServer *server)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean is_used_up = FALSE;
 	AmReadResult result = AM_READ_OK;
+	AmServerStep step;
+	if (server->phase == SERVER_PROXY && !server_meet_proxy(server, &step))
+		return step;
 	if (server->phase == SERVER_GREETING && !server_greet(server))
 		return AM_SERVER_CLOSE;
 	if (am_stream_try_flush(server->stream, &error))

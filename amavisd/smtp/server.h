@@ -35,6 +35,7 @@ typedef struct {
 	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
 	const char *listener;
 	const char *const *policy_banks;
+	gboolean is_proxied; /* every connection begins with a header of the PROXY protocol */
 	AmServerTls tls_mode;
 	const AmTls *tls; /* NULL when plain */
 } AmSmtpServerConfig; /* borrowed, outlives the server; one for each listener */

@@ -1,5 +1,7 @@
 libamavisd_la_SOURCES += \
 	amavisd/wire/connect.c \
+	amavisd/wire/proxy.c \
+	amavisd/wire/proxy.h \
 	amavisd/wire/stream-address.c \
 	amavisd/wire/stream.c \
 	amavisd/wire/stream.h \

@@ -57,3 +57,7 @@ check_PROGRAMS += tests/fuzz/fuzz-smtp-reply
 tests_fuzz_fuzz_smtp_reply_SOURCES = tests/fuzz/fuzz-smtp-reply.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_smtp_reply_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+check_PROGRAMS += tests/fuzz/fuzz-proxy
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz-proxy.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_proxy_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_FUZZ_LDFLAGS)
