@@ -25,25 +25,25 @@
 
 #define CONTENT "From: a@example.org\r\nSubject: x\r\nX-Spam-Flag: NO\r\n\r\nhello\r\n"
 
-#define CONFIG \
-	"[content]\nqueue_time = 1s\n[quarantine file]\ndirectory = %DIR%/quarantine\n" \
+#define CONFIG                                                                                     \
+	"[content]\nqueue_time = 1s\n[quarantine file]\ndirectory = %DIR%/quarantine\n"            \
 	"[policy]\nbanned_quarantine = blocked:file\n"
 
 /* recipients whose mail is treated differently; the mail has a virus or a banned part */
-#define SCRIPT \
-	"amavis.settings{ for_recipient = 'bounce@example.com', virus_destiny = 'bounce' }\n" \
-	"amavis.settings{ for_recipient = 'reject@example.com', virus_destiny = 'reject' }\n" \
-	"amavis.settings{ for_recipient = 'temp@example.com', virus_destiny = 'tempfail' }\n" \
-	"amavis.settings{ for_recipient = 'later@example.com', virus_destiny = 'pass' }\n" \
-	"amavis.settings{ for_recipient = 'no@example.com', virus_destiny = 'pass' }\n" \
-	"amavis.settings{ for_recipient = 'ok@example.com', virus_destiny = 'pass' }\n" \
-	"amavis.settings{ for_recipient = 'small@example.com', message_size_limit = '100K' }\n" \
-	"amavis.on('judge', function (mail, rcpt, verdict)\n" \
+#define SCRIPT                                                                                     \
+	"amavis.settings{ for_recipient = 'bounce@example.com', virus_destiny = 'bounce' }\n"      \
+	"amavis.settings{ for_recipient = 'reject@example.com', virus_destiny = 'reject' }\n"      \
+	"amavis.settings{ for_recipient = 'temp@example.com', virus_destiny = 'tempfail' }\n"      \
+	"amavis.settings{ for_recipient = 'later@example.com', virus_destiny = 'pass' }\n"         \
+	"amavis.settings{ for_recipient = 'no@example.com', virus_destiny = 'pass' }\n"            \
+	"amavis.settings{ for_recipient = 'ok@example.com', virus_destiny = 'pass' }\n"            \
+	"amavis.settings{ for_recipient = 'small@example.com', message_size_limit = '100K' }\n"    \
+	"amavis.on('judge', function (mail, rcpt, verdict)\n"                                      \
 	"  if rcpt:address() == 'broken@example.com' then error('boom') end\nend)\n"
 
 /* ---- the next hop -------------------------------------------------------------------------- */
 
-static GString *diary;     /* what was done, a word each */
+static GString *diary;	   /* what was done, a word each */
 static gboolean dsn_fails; /* for now */
 static char *quarantine;   /* to look into at delivery */
 
@@ -185,7 +185,8 @@ worker_start(Fixture *fixture)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	(void)g_strlcpy(address.sun_path, fixture->socket_path, sizeof address.sun_path);
 	fixture->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	g_assert_cmpint(bind(fixture->listener, (struct sockaddr *)&address, sizeof address), ==, 0);
+	g_assert_cmpint(bind(fixture->listener, (struct sockaddr *)&address, sizeof address), ==,
+			0);
 	g_assert_cmpint(listen(fixture->listener, 5), ==, 0);
 	fixture->worker = g_thread_new("worker", worker_main, fixture);
 }
@@ -257,17 +258,23 @@ tear_down(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_string_free(diary, TRUE);
 }
 
-/* recipients separated by blanks, without domain.  Returns the codes of the replies. */
-static char *
-run(Fixture *fixture, const char *names, gboolean is_lmtp)
+/* A mail for recipients separated by blanks, without domain. */
+static AmMail *
+mail_for(const char *names)
 {
 	g_auto(GStrv) recipients = g_strsplit(names, " ", -1);
 	for (guint i = 0; recipients[i] != NULL; i++) {
 		g_autofree char *name = recipients[i];
 		recipients[i] = g_strconcat(name, "@example.com", NULL);
 	}
-	AmMail *mail =
-		rig_mail("a@example.org", (const char *const *)recipients, CONTENT);
+	return rig_mail("a@example.org", (const char *const *)recipients, CONTENT);
+}
+
+/* Returns the codes of the replies. */
+static char *
+run(Fixture *fixture, const char *names, gboolean is_lmtp)
+{
+	AmMail *mail = mail_for(names);
 	g_autoptr(GPtrArray) replies = am_pipeline_run(fixture->thread, mail, is_lmtp);
 	GString *codes = g_string_new(NULL);
 	for (guint i = 0; i < replies->len; i++)
@@ -320,8 +327,10 @@ static const struct {
 	  "status=tempfailed" },
 	/* what cannot be refused any more is bounced (R7) */
 	{ "reject-becomes-bounce", "ok reject", FALSE, FALSE, "250",
-	  "delivered (stored) dsn:reject, ", "to=<ok@example.com>:deliver:250,<reject@example.com>:bounce:554" },
-	{ "next-hop-refuses", "no", FALSE, FALSE, "550", "refused (not-stored) ", "status=blocked" },
+	  "delivered (stored) dsn:reject, ",
+	  "to=<ok@example.com>:deliver:250,<reject@example.com>:bounce:554" },
+	{ "next-hop-refuses", "no", FALSE, FALSE, "550", "refused (not-stored) ",
+	  "status=blocked" },
 	{ "next-hop-refuses-one", "ok no", FALSE, FALSE, "250",
 	  "delivered refused (not-stored) dsn:no, ", "status=partly" },
 	{ "late-bounce-fails", "ok no", FALSE, TRUE, "451",
@@ -333,8 +342,8 @@ static const struct {
 	  "delivered refused deferred (stored) ", "status=tempfailed" },
 	{ "lmtp-bounce", "bounce ok", TRUE, FALSE, "250 250", "dsn:bounce, delivered (stored) ",
 	  "status=partly" },
-	{ "lmtp-bounce-fails", "bounce ok", TRUE, TRUE, "451 250", "dsn:bounce, delivered (stored) ",
-	  "status=tempfailed" },
+	{ "lmtp-bounce-fails", "bounce ok", TRUE, TRUE, "451 250",
+	  "dsn:bounce, delivered (stored) ", "status=tempfailed" },
 	{ "lmtp-tempfail", "temp ok", TRUE, FALSE, "450 250", "delivered (not-stored) ",
 	  "status=tempfailed" },
 	/* policy fails for one: nobody gets anything */
@@ -383,8 +392,9 @@ test_clean(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_autofree char *codes = run(fixture, "x y", FALSE);
 	g_assert_cmpstr(codes, ==, "250");
 	g_assert_cmpstr(diary->str, ==, "delivered delivered ");
-	assert_line_has(fixture, "status=passed category=clean from=<a@example.org> "
-				 "to=<x@example.com>:deliver:250,<y@example.com>:deliver:250 size=");
+	assert_line_has(fixture,
+			"status=passed category=clean from=<a@example.org> "
+			"to=<x@example.com>:deliver:250,<y@example.com>:deliver:250 size=");
 	g_assert_cmpint(fixture->statistics.clean, ==, 1);
 	g_assert_cmpint(fixture->statistics.delivered, ==, 2);
 	g_assert_cmpint(fixture->statistics.quarantined, ==, 0);
@@ -435,8 +445,8 @@ test_no_worker_pass(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
 /* ---- content that nobody wants to know ------------------------------------------------------ */
 
-#define BYPASS \
-	"bypass_virus_checks = yes\nbypass_spam_checks = yes\nbypass_banned_checks = yes\n" \
+#define BYPASS                                                                                     \
+	"bypass_virus_checks = yes\nbypass_spam_checks = yes\nbypass_banned_checks = yes\n"        \
 	"bypass_header_checks = yes\n"
 
 static void
@@ -478,10 +488,13 @@ test_not_bypassed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 		{ "recipient", CONFIG BYPASS,
 		  "amavis.settings{ for_recipient = 'x@example.com', bypass_virus_checks = false }",
 		  CONTENT },
-		{ "kind", CONFIG BYPASS "finding_categories = virus=virus, macro=spam\n", "", CONTENT },
+		{ "kind", CONFIG BYPASS "finding_categories = virus=virus, macro=spam\n", "",
+		  CONTENT },
 		{ "hook", CONFIG BYPASS, "amavis.on('judge', function () end)", CONTENT },
-		{ "no-spam-checks", CONFIG "bypass_virus_checks = yes\n"
-		  "bypass_banned_checks = yes\nbypass_header_checks = yes\n", "", CONTENT },
+		{ "no-spam-checks",
+		  CONFIG "bypass_virus_checks = yes\n"
+			 "bypass_banned_checks = yes\nbypass_header_checks = yes\n",
+		  "", CONTENT },
 	};
 	static const char *const to[] = { "ok@example.com", "x@example.com", NULL };
 	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -506,8 +519,8 @@ test_scanner_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
 /* ---- copies and notices ---------------------------------------------------------------------- */
 
-#define COPY_CONFIG \
-	CONFIG "always_bcc = copy@example.net\nvirus_admin = admin@example.net\n" \
+#define COPY_CONFIG                                                                                \
+	CONFIG "always_bcc = copy@example.net\nvirus_admin = admin@example.net\n"                  \
 	       "clean_admin = clean@example.net\n"
 
 static const struct {
@@ -577,8 +590,8 @@ static void
 test_try(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
 	static const char *const recipients[] = { "ok@example.com", "x@example.com", NULL };
-	g_autoptr(AmRecord) record = am_pipeline_try(
-		fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
+	g_autoptr(AmRecord) record =
+		am_pipeline_try(fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
 	g_assert_cmpstr(am_record_status(record), ==, "partly");
 	g_assert_cmpint(am_record_exit_status(record), ==, 1);
 	g_assert_cmpstr(diary->str, ==, "");
@@ -601,8 +614,8 @@ static void
 test_try_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
 	static const char *const recipients[] = { "broken@example.com", NULL };
-	g_autoptr(AmRecord) record = am_pipeline_try(
-		fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
+	g_autoptr(AmRecord) record =
+		am_pipeline_try(fixture->thread, rig_mail("a@example.org", recipients, CONTENT));
 	g_assert_null(record->dispositions);
 	g_assert_cmpint(am_record_exit_status(record), ==, 75);
 	g_assert_nonnull(strstr(record->failure, "judge: "));
@@ -621,8 +634,7 @@ test_size_limit(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_null(am_pipeline_check_recipient(fixture->thread, envelope, small));
 	envelope->declared_size++;
 	g_assert_null(am_pipeline_check_recipient(fixture->thread, envelope, other));
-	g_autoptr(AmReply) reply =
-		am_pipeline_check_recipient(fixture->thread, envelope, small);
+	g_autoptr(AmReply) reply = am_pipeline_check_recipient(fixture->thread, envelope, small);
 	g_assert_cmpint(reply->code, ==, 552);
 	g_assert_cmpstr(reply->enhanced, ==, "5.3.4");
 	envelope->declared_size = -1;
@@ -642,8 +654,10 @@ test_problems(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	guint n_found = 0;
 	for (guint i = 0; i < problems->len; i++) {
 		g_autofree char *text = am_config_problem_to_string(problems->pdata[i]);
-		n_found += strstr(text, "amavisd.conf:4: ") != NULL && strstr(text, "forward") != NULL;
-		n_found += strstr(text, "amavisd.conf:5: ") != NULL && strstr(text, "notify") != NULL;
+		n_found +=
+			strstr(text, "amavisd.conf:4: ") != NULL && strstr(text, "forward") != NULL;
+		n_found +=
+			strstr(text, "amavisd.conf:5: ") != NULL && strstr(text, "notify") != NULL;
 		n_found += strstr(text, "level_char") != NULL;
 	}
 	g_assert_cmpuint(n_found, ==, 3);
@@ -657,16 +671,18 @@ test_names(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 		"amavisd.conf:4: [policy]: setting \"forward_route\"",
 		"amavisd.conf:5: [policy]: setting \"redirect\"",
 		"amavisd.conf:6: spam_quarantine: there is no quarantine named \"nowhere\"",
-		"conf.d/50-test.lua:2: virus_quarantine: there is no quarantine named \"elsewhere\"",
+		"conf.d/50-test.lua:2: virus_quarantine: there is no quarantine named "
+		"\"elsewhere\"",
 		"conf.d/50-test.lua:3: archive_quarantine: there is no quarantine named \"attic\"",
 		"[policy]: banned_quarantine is \"blocked:file\" unless set",
 	};
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
 	pipeline_close(fixture);
-	rig_add_script(&fixture->rig,
-		       "amavis.settings{ clean_quarantine = '' }\n"
-		       "amavis.settings{ for_sender = '.', virus_quarantine = 'blocked:elsewhere' }\n"
-		       "amavis.settings{ archive_quarantine = 'attic' }\n");
+	rig_add_script(
+		&fixture->rig,
+		"amavis.settings{ clean_quarantine = '' }\n"
+		"amavis.settings{ for_sender = '.', virus_quarantine = 'blocked:elsewhere' }\n"
+		"amavis.settings{ archive_quarantine = 'attic' }\n");
 	rig_configure(&fixture->rig, "[policy]\nforward_route = pigeon:coop\n"
 				     "redirect = nobody at all\nspam_quarantine = nowhere\n"
 				     "[quarantine file]\nenabled = no\n");
@@ -727,13 +743,51 @@ test_cost(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 		g_free(run(fixture, "x", FALSE));
 	g_assert_cmpint(getrusage(RUSAGE_THREAD, &after), ==, 0);
 	double us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
-		     before.ru_stime.tv_sec) * 1e6 +
+		     before.ru_stime.tv_sec) *
+			    1e6 +
 		    after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
 		    before.ru_stime.tv_usec;
 	g_test_minimized_result(us / n, "%.1f us a mail", us / n);
 }
 
 #define ADD(path, finding, func) g_test_add(path, Fixture, finding, set_up, func, tear_down)
+
+/* Where the client delivers nothing is sent but bounces; what it says it did is on record. */
+static void
+test_check(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const AmDestiny destinies[] = { AM_DESTINY_PASS, AM_DESTINY_BOUNCE,
+					       AM_DESTINY_REJECT, AM_DESTINY_DISCARD };
+	AmRecord *record = am_pipeline_check(fixture->thread, mail_for("ok bounce reject x"));
+	g_assert_cmpuint(record->dispositions->len, ==, 4);
+	g_assert_null(record->replies);
+	g_assert_cmpstr(diary->str, ==, "dsn:bounce, ");
+	g_assert_cmpstr(record->quarantine_location, !=, "");
+	for (guint i = 0; i < 4; i++) {
+		AmDisposition *disposition = record->dispositions->pdata[i];
+		g_assert_cmpint(disposition->destiny, ==, destinies[i]);
+		if (disposition->destiny != AM_DESTINY_PASS)
+			continue;
+		disposition->is_delivered = TRUE;
+		disposition->reply = am_reply_new(250, "2.0.0", "told the client");
+	}
+	am_pipeline_conclude(fixture->thread, record);
+	assert_line_has(fixture, "status=partly");
+	assert_line_has(fixture, "<ok@example.com>:deliver:250");
+	g_assert_cmpint(fixture->statistics.mails_total, ==, 1);
+	g_assert_cmpint(fixture->statistics.delivered, ==, 1);
+}
+
+static void
+test_check_dsn_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	dsn_fails = TRUE;
+	AmRecord *record = am_pipeline_check(fixture->thread, mail_for("bounce"));
+	const AmDisposition *disposition = record->dispositions->pdata[0];
+	g_assert_true(am_reply_is_temporary(disposition->reply));
+	am_pipeline_conclude(fixture->thread, record);
+	assert_line_has(fixture, "status=tempfailed");
+}
 
 int
 main(int argc, char **argv)
@@ -755,6 +809,8 @@ main(int argc, char **argv)
 	ADD("/pipeline/problems", NULL, test_problems);
 	ADD("/pipeline/names", NULL, test_names);
 	ADD("/pipeline/hook-names", NULL, test_hook_names);
+	ADD("/pipeline/check", "virus", test_check);
+	ADD("/pipeline/check-dsn-fails", "virus", test_check_dsn_fails);
 	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }

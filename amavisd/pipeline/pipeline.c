@@ -346,6 +346,39 @@ am_pipeline_run(AmPipelineThread *thread, AmMail *mail, gboolean is_lmtp)
 }
 
 AmRecord *
+am_pipeline_check(AmPipelineThread *thread, AmMail *mail)
+{
+	gint64 mark;
+	AmRecord *record = pipeline_begin(thread, mail, &mark);
+	g_autoptr(AmReply) refusal = pipeline_look(thread, record, &mark);
+	if (refusal == NULL) {
+		refusal = pipeline_store(thread, record);
+		pipeline_mark(record, AM_STAGE_STORE, &mark);
+	}
+	if (refusal == NULL) {
+		pipeline_bounce_early(thread, record, TRUE);
+		pipeline_mark(record, AM_STAGE_NOTIFY, &mark);
+	} else {
+		pipeline_refuse(record, refusal, FALSE);
+	}
+	return record;
+}
+
+void
+am_pipeline_conclude(AmPipelineThread *thread, AmRecord *record)
+{
+	gint64 mark = g_get_monotonic_time();
+	if (record->dispositions != NULL && record->replies == NULL) {
+		record->replies = am_disposition_replies(record->dispositions, TRUE);
+		am_copies_send(&thread->pipeline->deliver, record->mail, record->dispositions,
+			       record->quarantine_location);
+		pipeline_mark(record, AM_STAGE_NOTIFY, &mark);
+	}
+	pipeline_record(thread, record);
+	am_record_free(record);
+}
+
+AmRecord *
 am_pipeline_try(AmPipelineThread *thread, AmMail *mail)
 {
 	gint64 mark;

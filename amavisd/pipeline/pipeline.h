@@ -31,5 +31,13 @@ AmReply *am_pipeline_check_recipient(AmPipelineThread *thread, const AmEnvelope 
 				     const AmRecipient *recipient);
 /* The whole way.  Takes mail.  Replies as am_disposition_replies(). */
 GPtrArray *am_pipeline_run(AmPipelineThread *thread, AmMail *mail, gboolean is_lmtp);
+/* For protocols where the client delivers (milter, AM.PDP): everything up to deliver.  Takes mail.
+ * The dispositions say what is to happen; those with a reply are refused by it (a failed store, a
+ * bounce that could not be sent), and with dispositions NULL replies[0] is the refusal for all.  What
+ * policy bounces is bounced.  The caller tells its client, sets is_delivered and reply of each
+ * disposition to what that comes to, and ends with am_pipeline_conclude(). */
+AmRecord *am_pipeline_check(AmPipelineThread *thread, AmMail *mail);
+/* Copies, notices, counters, the log.  Takes record. */
+void am_pipeline_conclude(AmPipelineThread *thread, AmRecord *record);
 /* inspect, scan and judge only: nothing stored, sent or counted (`amavisctl scan`).  Takes mail. */
 AmRecord *am_pipeline_try(AmPipelineThread *thread, AmMail *mail);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* A connection: the SMTP server's state, and what the server asks of the session, answered from the
+/* A connection: the state of its protocol's server, and what the server asks of the session, answered from the
  * pipeline context of the thread that happens to step it. */
 
 #include <config.h>
@@ -76,6 +76,7 @@ am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream
 	connection->pool = pool;
 	connection->listener = listener;
 	connection->start_us = g_get_monotonic_time();
+	connection->kind = &am_smtp_server_kind;
 	connection->server =
 		am_smtp_server_new(stream, &listener->server, &connection_ops, connection);
 	__atomic_add_fetch(&statistics->connections, 1, __ATOMIC_RELAXED);
@@ -86,7 +87,7 @@ am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream
 void
 am_connection_free(AmConnection *connection)
 {
-	am_smtp_server_free(connection->server);
+	connection->kind->free(connection->server);
 	__atomic_sub_fetch(&connection->pool->generation->statistics->connections, 1,
 			   __ATOMIC_RELAXED);
 	g_free(connection);
@@ -95,7 +96,7 @@ am_connection_free(AmConnection *connection)
 gint64
 am_connection_drain_end(const AmConnection *connection)
 {
-	if (!am_smtp_server_is_idle(connection->server))
+	if (!connection->kind->is_idle(connection->server))
 		return G_MAXINT64;
 	return connection->has_ended_mail ? 0 : connection->start_us + CONNECTION_GRACE_US;
 }

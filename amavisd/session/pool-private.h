@@ -14,7 +14,8 @@
 typedef struct {
 	AmPool *pool;
 	const AmPoolListener *listener;
-	AmSmtpServer *server;
+	const AmServerKind *kind; /* of the protocol */
+	gpointer server;	  /* its state */
 	gpointer thread; /* context of the thread that steps it, NULL otherwise */
 	guint number;	 /* of its slot */
 	gint64 start_us;

@@ -63,7 +63,7 @@ static gboolean
 pool_arm(AmPool *pool, AmConnection *connection, int operation, guint32 events)
 {
 	AmSlot *slot = &pool->slots[connection->number];
-	int fd = am_smtp_server_fd(connection->server);
+	int fd = connection->kind->fd(connection->server);
 	guint32 word = __atomic_load_n(&slot->word, __ATOMIC_RELAXED);
 	guint32 sequence = ((word >> AM_SLOT_STATE_BITS) + 1) & AM_SLOT_SEQUENCE_MASK;
 	struct epoll_event event = { .events = events | EPOLLONESHOT,
@@ -162,11 +162,11 @@ static void
 pool_step(AmPool *pool, AmConnection *connection, gpointer thread)
 {
 	connection->thread = thread;
-	AmServerStep step = am_smtp_server_step(connection->server);
+	AmServerStep step = connection->kind->step(connection->server);
 	connection->thread = NULL;
 	if (step != AM_SERVER_CLOSE && g_atomic_int_get(&pool->is_draining) &&
 	    am_connection_drain_end(connection) <= g_get_monotonic_time()) {
-		am_smtp_server_shut(connection->server, "4.3.2", "Shutting down, try later");
+		connection->kind->shut(connection->server, "4.3.2", "Shutting down, try later");
 		step = AM_SERVER_CLOSE;
 	}
 	if (step == AM_SERVER_CLOSE)
@@ -239,8 +239,8 @@ pool_end_some(AmPool *pool, gboolean is_drain)
 	g_autoptr(GPtrArray) ended = pool_claim_ended(pool, is_drain, g_get_monotonic_time());
 	for (guint i = 0; i < ended->len; i++) {
 		AmConnection *connection = g_ptr_array_index(ended, i);
-		am_smtp_server_shut(connection->server, is_drain ? "4.3.2" : "4.4.2",
-				    is_drain ? "Shutting down, try later" : "Idle for too long");
+		connection->kind->shut(connection->server, is_drain ? "4.3.2" : "4.4.2",
+				       is_drain ? "Shutting down, try later" : "Idle for too long");
 		pool_end(pool, connection);
 	}
 }

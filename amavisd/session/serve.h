@@ -11,6 +11,7 @@
 #include "config/generation.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
+#include "pipeline/record.h"
 
 typedef struct {
 	/* Once for the process; NULL after adding problems. */
@@ -24,6 +25,9 @@ typedef struct {
 				    const AmRecipient *recipient); /* may be NULL */
 	/* Takes mail, may block; replies as for AmSmtpServerOps.on_mail. */
 	GPtrArray *(*run)(gpointer thread, AmMail *mail, gboolean is_lmtp);
+	/* For protocols where the client delivers; as am_pipeline_check() and _conclude(). */
+	AmRecord *(*check)(gpointer thread, AmMail *mail);
+	void (*conclude)(gpointer thread, AmRecord *record);
 } AmSessionOps;
 
 /* SIGTERM must be blocked in the calling thread and in all others there are; it is read from a

@@ -59,6 +59,18 @@ session_run_mail(gpointer thread, AmMail *mail, gboolean is_lmtp)
 	return am_pipeline_run(thread, mail, is_lmtp);
 }
 
+static AmRecord *
+session_check_mail(gpointer thread, AmMail *mail)
+{
+	return am_pipeline_check(thread, mail);
+}
+
+static void
+session_conclude(gpointer thread, AmRecord *record)
+{
+	am_pipeline_conclude(thread, record);
+}
+
 static const AmSessionOps session_ops = {
 	.start = session_start,
 	.stop = session_stop,
@@ -67,6 +79,8 @@ static const AmSessionOps session_ops = {
 	.thread_stop = session_thread_stop,
 	.check_recipient = session_check_recipient,
 	.run = session_run_mail,
+	.check = session_check_mail,
+	.conclude = session_conclude,
 };
 
 /* A next hop that goes away is an error of a write, not a reason to die; what a terminal or an

@@ -314,3 +314,43 @@ am_smtp_server_shut(AmSmtpServer *server, const char *enhanced, const char *text
 	if (am_stream_try_flush(server->stream, &error))
 		server_linger(server);
 }
+
+/* ---- as the session sees it ---------------------------------------------------------------- */
+
+static AmServerStep
+server_kind_step(gpointer server)
+{
+	return am_smtp_server_step(server);
+}
+
+static gboolean
+server_kind_is_idle(gconstpointer server)
+{
+	return am_smtp_server_is_idle(server);
+}
+
+static void
+server_kind_shut(gpointer server, const char *enhanced, const char *text)
+{
+	am_smtp_server_shut(server, enhanced, text);
+}
+
+static int
+server_kind_fd(gconstpointer server)
+{
+	return am_smtp_server_fd(server);
+}
+
+static void
+server_kind_free(gpointer server)
+{
+	am_smtp_server_free(server);
+}
+
+const AmServerKind am_smtp_server_kind = {
+	.step = server_kind_step,
+	.is_idle = server_kind_is_idle,
+	.shut = server_kind_shut,
+	.fd = server_kind_fd,
+	.free = server_kind_free,
+};

@@ -13,6 +13,7 @@
 #include "mail/envelope.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
+#include "wire/server.h"
 #include "wire/stream.h"
 
 /* How a listener uses TLS. */
@@ -60,13 +61,6 @@ AmSmtpServer *am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *con
 				 const AmSmtpServerOps *ops, gpointer user);
 void am_smtp_server_free(AmSmtpServer *server);
 
-typedef enum {
-	AM_SERVER_WAIT_INPUT,  /* park until readable */
-	AM_SERVER_WAIT_OUTPUT, /* park until writable */
-	AM_SERVER_CLOSE,       /* over: free it */
-	AM_SERVER_YIELD,       /* has more to do: step again, after the others had their turn */
-} AmServerStep;
-
 /* Does all that can be done with what has arrived.  The first call greets. */
 AmServerStep am_smtp_server_step(AmSmtpServer *server);
 /* Between transactions, so that it may be closed with 421 at a drain? */
@@ -74,3 +68,6 @@ gboolean am_smtp_server_is_idle(const AmSmtpServer *server);
 /* Says 421 with that text, without waiting, and is over. */
 void am_smtp_server_shut(AmSmtpServer *server, const char *enhanced, const char *text);
 int am_smtp_server_fd(const AmSmtpServer *server);
+
+/* For the session. */
+extern const AmServerKind am_smtp_server_kind;
