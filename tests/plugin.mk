@@ -59,6 +59,14 @@ tests_test_plugin_smime_SOURCES = tests/test-plugin-smime.c tests/mock-host.c te
 tests_test_plugin_smime_LDADD = $(TEST_LIBS)
 endif
 
+if PLUGIN_PDF
+check_PROGRAMS += tests/test-plugin-pdf
+TESTS += tests/test-plugin-pdf
+tests_test_plugin_pdf_SOURCES = tests/test-plugin-pdf.c \
+	tests/mock-host.c tests/mock-host.h
+tests_test_plugin_pdf_LDADD = $(TEST_LIBS) -lz
+endif
+
 # A plugin built outside the tree, against an installed copy.
 check_PROGRAMS += tests/outside-plugin/load
 tests_outside_plugin_load_SOURCES = tests/outside-plugin/load.c tests/mock-host.c tests/mock-host.h

@@ -53,6 +53,15 @@ tests_fuzz_fuzz_smime_CFLAGS = $(AM_CFLAGS) $(SMIME_CFLAGS)
 tests_fuzz_fuzz_smime_LDADD = $(TEST_LIBS) $(SMIME_LIBS)
 tests_fuzz_fuzz_smime_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+if PLUGIN_PDF
+check_PROGRAMS += tests/fuzz/fuzz-pdf
+tests_fuzz_fuzz_pdf_SOURCES = tests/fuzz/fuzz-pdf.c tests/mock-host.c tests/mock-host.h \
+	$(AM_PDF_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_pdf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
+tests_fuzz_fuzz_pdf_CFLAGS = $(AM_CFLAGS) $(PDF_CFLAGS)
+tests_fuzz_fuzz_pdf_LDADD = $(TEST_LIBS) $(PDF_LIBS)
+tests_fuzz_fuzz_pdf_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
 check_PROGRAMS += tests/fuzz/fuzz-smtp-reply
 tests_fuzz_fuzz_smtp_reply_SOURCES = tests/fuzz/fuzz-smtp-reply.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_smtp_reply_LDADD = $(TEST_LIBS)
