@@ -44,10 +44,15 @@ tests_test_plugin_clamav_LDADD = $(TEST_LIBS)
 endif
 
 if PLUGIN_ARCHIVE
-check_PROGRAMS += tests/test-plugin-archive
-TESTS += tests/test-plugin-archive
-tests_test_plugin_archive_SOURCES = tests/test-plugin-archive.c tests/archive-samples.c \
+AM_ARCHIVE_TEST_SOURCES = tests/archive-run.c tests/archive-run.h tests/archive-samples.c \
 	tests/archive-samples.h tests/mock-host.c tests/mock-host.h
+check_PROGRAMS += tests/test-plugin-archive tests/test-plugin-archive-hostile
+TESTS += tests/test-plugin-archive tests/test-plugin-archive-hostile
+tests_test_plugin_archive_hostile_SOURCES = tests/test-plugin-archive-hostile.c \
+	$(AM_ARCHIVE_TEST_SOURCES)
+tests_test_plugin_archive_hostile_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_test_plugin_archive_hostile_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
+tests_test_plugin_archive_SOURCES = tests/test-plugin-archive.c $(AM_ARCHIVE_TEST_SOURCES)
 tests_test_plugin_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_test_plugin_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 endif

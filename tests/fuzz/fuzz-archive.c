@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
+	static const char *const passwords[] = { "infected", "Rechnung2024", NULL };
 	static MockHost mock;
 	AmDecode decode;
 	if (mock.self == NULL &&
@@ -26,6 +27,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	guint8 *head = g_memdup2(data, head_len);
 	mock_decode_init(&decode, part);
 	decode.bytes_left = 1 << 20;
+	decode.passwords = passwords;
 	(void)ops->bid(mock.self, &part->info, head, head_len);
 	g_assert_true(ops->decode(mock.self, &decode, NULL));
 	g_assert_cmpuint(decode.n_after_refusal, ==, 0);

@@ -11,39 +11,14 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <locale.h>
 #include <string.h>
 
-#include "rar5.h"
-#include "source.h"
-#include "types.h"
+#include "locked.h"
+#include "run.h"
+#include "zip-run.h"
 
 #define HEAD_BYTES 4096
-#define WRITE_BYTES 65536
-#define RETRIES_MAX 16	       /* of the same step */
-#define BAD_HEADERS_MAX 100    /* headers that libarchive passes over */
-#define EMPTY_BLOCKS_MAX 10000 /* data blocks without data, one after the other */
-
-typedef struct {
-	const AmHost *host;
-	AmInstance *instance;
-	locale_t locale; /* names in UTF-8, whatever the daemon's locale is */
-	gboolean opens_executables;
-} Archive;
-
-/* One decode. */
-typedef struct {
-	const Archive *self;
-	AmDecode *decode;
-	const ArchiveType *type;
-	struct archive *archive;
-	ArchiveSource *source;
-	AmPartInfo info;
-	gboolean is_open; /* libarchive has chosen a format */
-	guint n_members;
-	Rar5Look rar5; /* of RAR 5 only, else members is NULL */
-} ArchiveRun;
 
 static const AmSettingSpec archive_settings[] = {
 	{ "self_extracting", AM_SETTING_BOOL, "yes", NULL, "look for archives in executables" },
@@ -106,252 +81,6 @@ archive_bid(gpointer data, const AmPartInfo *info, const guint8 *head, gsize len
 	return is_executable && !self->opens_executables ? 0 : bid;
 }
 
-/* ---- what went wrong ----------------------------------------------------------------------- */
-
-/* libarchive has no error code for it; the texts are those of its readers. */
-static gboolean
-archive_is_about_encryption(const char *text)
-{
-	return strstr(text, "ncrypt") != NULL || strstr(text, "Crypto codec") != NULL ||
-	       strstr(text, "assphrase") != NULL;
-}
-
-static void
-archive_mark(const ArchiveRun *run, guint32 flags, const char *text)
-{
-	g_autofree char *reason = g_strdup_printf("%s: %s", run->type->name, text);
-	run->self->host->decode_mark(run->decode, flags, reason);
-}
-
-static void
-archive_mark_error(const ArchiveRun *run)
-{
-	const char *text = archive_error_string(run->archive);
-	if (run->source->errnum != 0)
-		return; /* ours: it is an error of decode() */
-	if (run->type->is_maybe && run->n_members == 0)
-		return; /* a guess that was wrong is no fault of the part's */
-	if (text == NULL)
-		text = "broken";
-	/* asked before there is a format, libarchive crashes */
-	if ((run->is_open && archive_read_has_encrypted_entries(run->archive) > 0) ||
-	    archive_is_about_encryption(text))
-		archive_mark(run, AM_PART_ENCRYPTED | AM_PART_UNDECODED, text);
-	else
-		archive_mark(run, AM_PART_UNDECODED, text);
-}
-
-/* ---- opening ------------------------------------------------------------------------------- */
-
-static gboolean
-archive_set_up(const ArchiveType *type, struct archive *archive, ArchiveSource *source)
-{
-	for (const ArchiveEnable *enable = type->enable;
-	     enable < type->enable + G_N_ELEMENTS(type->enable) && *enable != NULL; enable++)
-		if ((*enable)(archive) < ARCHIVE_WARN)
-			return FALSE;
-	/* exactly one: left to itself libarchive opens a stream in a stream in a stream */
-	if (type->filter != 0 && archive_read_append_filter(archive, type->filter) != ARCHIVE_OK)
-		return FALSE;
-	return archive_source_open(source, archive) == ARCHIVE_OK;
-}
-
-/* ---- members ------------------------------------------------------------------------------- */
-
-static gboolean
-archive_write(const ArchiveRun *run, AmChild *child, const char *data, gsize len)
-{
-	while (len > 0) {
-		gsize n = MIN(len, WRITE_BYTES);
-		if (!run->self->host->child_write(child, data, n))
-			return FALSE;
-		data += n;
-		len -= n;
-	}
-	return TRUE;
-}
-
-/* A hole in a sparse file. */
-static gboolean
-archive_write_zeros(const ArchiveRun *run, AmChild *child, gint64 len)
-{
-	static const char zeros[WRITE_BYTES];
-	for (; len > 0; len -= MIN(len, WRITE_BYTES))
-		if (!run->self->host->child_write(child, zeros, (gsize)MIN(len, WRITE_BYTES)))
-			return FALSE;
-	return TRUE;
-}
-
-typedef enum {
-	STEP_GOOD,   /* go on */
-	STEP_STOP,   /* the budget is used up */
-	STEP_BROKEN, /* nothing more can be read */
-} ArchiveStep;
-
-static ArchiveStep
-archive_copy(const ArchiveRun *run, AmChild *child, gboolean is_sparse)
-{
-	gint64 written = 0;
-	guint n_retries = 0, n_empty = 0;
-	for (;;) {
-		const void *block = NULL;
-		size_t len = 0;
-		la_int64_t offset = 0;
-		int rc = archive_read_data_block(run->archive, &block, &len, &offset);
-		/* some formats count from elsewhere, and without holes there is nothing to know */
-		if (!is_sparse)
-			offset = written;
-		if (rc == ARCHIVE_EOF)
-			/* the end of a sparse file may be a hole */
-			return archive_write_zeros(run, child, offset - written) ? STEP_GOOD
-										 : STEP_STOP;
-		if (rc == ARCHIVE_RETRY && n_retries++ < RETRIES_MAX)
-			continue;
-		if (rc < ARCHIVE_WARN || rc == ARCHIVE_RETRY) {
-			archive_mark_error(run);
-			return rc == ARCHIVE_FAILED ? STEP_GOOD : STEP_BROKEN;
-		}
-		if (offset < written || (len == 0 && n_empty++ > EMPTY_BLOCKS_MAX)) {
-			archive_mark(run, AM_PART_UNDECODED, "blocks of data make no sense");
-			return STEP_BROKEN;
-		}
-		if (len > 0)
-			n_empty = 0;
-		if (!archive_write_zeros(run, child, offset - written) ||
-		    !archive_write(run, child, block, len))
-			return STEP_STOP;
-		written = offset + (gint64)len;
-	}
-}
-
-/* As the archive has it: UTF-8 where the format says so, else bytes.  NULL: it has none. */
-static char *
-archive_member_name(struct archive_entry *entry)
-{
-	const char *name = archive_entry_pathname(entry);
-	if (name == NULL)
-		name = archive_entry_pathname_utf8(entry);
-	if (name != NULL)
-		return g_strdup(name);
-	const wchar_t *wide = archive_entry_pathname_w(entry);
-	if (wide == NULL)
-		return NULL;
-	GString *text = g_string_new(NULL); /* what has no UTF-8 must not make the name go away */
-	for (; *wide != L'\0'; wide++)
-		g_string_append_unichar(text, g_unichar_validate((gunichar)*wide) ? (gunichar)*wide
-										  : 0xfffd);
-	return g_string_free(text, FALSE);
-}
-
-/* A stream has the name it was given by gzip, or that of the part without what the packer added. */
-static char *
-archive_stream_name(const ArchiveRun *run, struct archive_entry *entry)
-{
-	static const struct {
-		const char *suffix, *instead;
-	} suffixes[] = {
-		{ ".gz", "" },	     { ".bz2", "" },	 { ".xz", "" },	      { ".lzma", "" },
-		{ ".zst", "" },	     { ".lz4", "" },	 { ".lz", "" },	      { ".z", "" },
-		{ ".tgz", ".tar" },  { ".tbz", ".tar" }, { ".tbz2", ".tar" }, { ".txz", ".tar" },
-		{ ".tzst", ".tar" }, { ".tlz", ".tar" }, { ".taz", ".tar" },
-	};
-	g_autofree char *name = archive_member_name(entry);
-	if (name != NULL && strcmp(name, "data") != 0)
-		return g_steal_pointer(&name);
-	gsize len = strlen(run->info.name);
-	for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		gsize n = strlen(suffixes[i].suffix);
-		if (len > n &&
-		    g_ascii_strcasecmp(run->info.name + len - n, suffixes[i].suffix) == 0)
-			return g_strdup_printf("%.*s%s", (int)(len - n), run->info.name,
-					       suffixes[i].instead);
-	}
-	return NULL;
-}
-
-static guint32
-archive_member_flags(struct archive_entry *entry)
-{
-	guint32 flags = 0;
-	switch (archive_entry_filetype(entry)) {
-	case AE_IFDIR:
-		flags = AM_PART_DIRECTORY;
-		break;
-	case AE_IFLNK:
-		flags = AM_PART_LINK;
-		break;
-	case AE_IFCHR:
-	case AE_IFBLK:
-	case AE_IFIFO:
-	case AE_IFSOCK:
-		flags = AM_PART_SPECIAL;
-		break;
-	default: /* a plain file, or a type nobody knows: then what it holds counts */
-		if (archive_entry_hardlink(entry) != NULL && archive_entry_size(entry) == 0)
-			flags = AM_PART_LINK;
-		break;
-	}
-	if (archive_entry_is_encrypted(entry))
-		flags |= AM_PART_ENCRYPTED;
-	return flags;
-}
-
-static ArchiveStep
-archive_add_member(ArchiveRun *run, struct archive_entry *entry)
-{
-	const AmHost *host = run->self->host;
-	guint32 flags = archive_member_flags(entry);
-	if (run->rar5.members != NULL && run->n_members < run->rar5.members->len &&
-	    run->rar5.members->data[run->n_members] != 0)
-		flags |= AM_PART_ENCRYPTED;
-	g_autofree char *name =
-		run->type->is_stream ? archive_stream_name(run, entry) : archive_member_name(entry);
-	run->n_members++;
-	if ((flags & AM_PART_DIRECTORY) != 0 && name != NULL &&
-	    (strcmp(name, ".") == 0 || strcmp(name, "./") == 0))
-		return STEP_GOOD; /* the archive itself */
-	AmChild *child = host->child_open(run->decode, name, flags);
-	if (child == NULL)
-		return STEP_STOP;
-	ArchiveStep step = flags == 0
-				   ? archive_copy(run, child, archive_entry_sparse_count(entry) > 0)
-				   : STEP_GOOD;
-	if (!host->child_close(child) && step != STEP_BROKEN)
-		step = STEP_STOP;
-	/* said to be UTF-8 and is not: libarchive drops such a name, and with it the ".exe" that a
-	 * rule looks for */
-	if (step != STEP_STOP && name == NULL && !run->type->is_stream)
-		archive_mark(run, AM_PART_UNDECODED, "the name of a member cannot be read");
-	if (step != STEP_STOP && (flags & AM_PART_ENCRYPTED) != 0)
-		archive_mark(run, AM_PART_ENCRYPTED, "members are encrypted");
-	return step;
-}
-
-static void
-archive_add_members(ArchiveRun *run)
-{
-	guint n_retries = 0, n_bad = 0;
-	for (;;) {
-		struct archive_entry *entry = NULL;
-		int rc = archive_read_next_header(run->archive, &entry);
-		if (rc == ARCHIVE_EOF)
-			return;
-		if (rc == ARCHIVE_RETRY && n_retries++ < RETRIES_MAX)
-			continue;
-		if (rc == ARCHIVE_FAILED && n_bad++ < BAD_HEADERS_MAX) {
-			archive_mark_error(run);
-			continue;
-		}
-		if (rc < ARCHIVE_WARN || rc == ARCHIVE_RETRY) {
-			archive_mark_error(run);
-			return;
-		}
-		n_retries = 0;
-		if (archive_add_member(run, entry) != STEP_GOOD)
-			return;
-	}
-}
-
 /* ---- decoding ------------------------------------------------------------------------------ */
 
 /* Finds out the type; NULL: none of ours after all, or the source failed. */
@@ -374,31 +103,40 @@ archive_look(const AmPartInfo *info, ArchiveSource *source)
 }
 
 static void
-archive_run(ArchiveRun *run)
+archive_list_locked(const ArchiveRun *run, const LockedLook *look)
 {
-	run->archive = archive_read_new();
-	if (run->archive == NULL) {
-		run->source->errnum = ENOMEM;
-		return;
+	const AmHost *host = run->self->host;
+	for (guint i = 0; look->names != NULL && i < look->names->len; i++) {
+		AmChild *child =
+			host->child_open(run->decode, look->names->pdata[i], AM_PART_ENCRYPTED);
+		if (child == NULL || !host->child_close(child))
+			return;
 	}
-	run->is_open = archive_set_up(run->type, run->archive, run->source);
-	if (run->is_open)
-		archive_add_members(run);
-	else
-		archive_mark_error(run);
-	(void)archive_read_free(run->archive); /* there is nothing to flush */
+	host->decode_mark(run->decode, AM_PART_ENCRYPTED, look->kind);
 }
 
-/* RAR 5 wants a look of our own first. */
+/* What needs a look of our own before libarchive's, or instead of it. */
 static void
-archive_run_rar5(ArchiveRun *run)
+archive_dispatch(ArchiveRun *run)
 {
-	rar5_look(run->source, &run->rar5);
-	if (run->rar5.is_locked)
-		archive_mark(run, AM_PART_ENCRYPTED, "the list of members is encrypted");
-	else
+	LockedLook look;
+	if (archive_type_is_zip(run->type)) {
+		zip_run(run);
+		return;
+	}
+	locked_look(run->source, &look);
+	run->kind = look.kind;
+	run->locked = look.members;
+	if (look.is_volume)
+		archive_mark(run, AM_PART_UNDECODED, "one of several volumes");
+	if (look.is_locked)
+		archive_list_locked(run, &look);
+	else if (run->type->enable[0] != NULL)
 		archive_run(run);
-	g_clear_pointer(&run->rar5.members, g_byte_array_unref);
+	else
+		archive_mark(run, AM_PART_UNDECODED, "there is no reader for it");
+	run->locked = NULL;
+	locked_look_clear(&look);
 }
 
 static gboolean
@@ -422,10 +160,7 @@ archive_decode(gpointer data, AmDecode *decode, GError **error)
 		locale_t before = (locale_t)0;
 		if (self->locale != (locale_t)0)
 			before = uselocale(self->locale);
-		if (archive_type_is_rar5(run.type))
-			archive_run_rar5(&run);
-		else
-			archive_run(&run);
+		archive_dispatch(&run);
 		if (before != (locale_t)0)
 			(void)uselocale(before);
 	}

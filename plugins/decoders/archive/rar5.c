@@ -20,6 +20,7 @@
 #define HEADER_BYTES_MAX (2 << 20) /* by the format */
 #define NUMBER_BYTES_MAX 10
 
+#define BLOCK_MAIN 1
 #define BLOCK_FILE 2
 #define BLOCK_ENCRYPTION 4
 #define BLOCK_END 5
@@ -58,7 +59,7 @@ rar5_is_encrypted(const guint8 *extra, const guint8 *end)
 static gboolean
 rar5_look_at_block(const guint8 *at, const guint8 *end, guint64 *data, Rar5Look *look)
 {
-	guint64 type, flags, extra = 0;
+	guint64 type, flags, archive, extra = 0;
 	*data = 0;
 	if (!rar5_take(&at, end, &type) || !rar5_take(&at, end, &flags) ||
 	    ((flags & FLAG_EXTRA) != 0 && !rar5_take(&at, end, &extra)) ||
@@ -68,6 +69,8 @@ rar5_look_at_block(const guint8 *at, const guint8 *end, guint64 *data, Rar5Look 
 		look->is_locked = TRUE;
 		return FALSE;
 	}
+	if (type == BLOCK_MAIN && rar5_take(&at, end, &archive))
+		look->is_volume = (archive & 1) != 0;
 	if (type == BLOCK_FILE) {
 		guint8 is_encrypted = extra > 0 && extra <= (guint64)(end - at) &&
 				      rar5_is_encrypted(end - extra, end);

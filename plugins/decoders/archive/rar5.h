@@ -12,6 +12,7 @@
 
 typedef struct {
 	gboolean is_locked;  /* the headers themselves are encrypted */
+	gboolean is_volume;  /* one of several */
 	GByteArray *members; /* a byte for each member in their order: 1 encrypted, 0 not */
 } Rar5Look;
 

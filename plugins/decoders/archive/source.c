@@ -5,39 +5,84 @@
 #include "source.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 gboolean
 archive_source_init(ArchiveSource *source, int fd)
 {
-	struct stat st;
+	struct stat st = { .st_mode = S_IFREG };
 	source->fd = fd;
-	source->position = source->size = 0;
+	source->file_size = 0;
 	source->errnum = 0;
-	if (fstat(fd, &st) != 0) {
-		source->errnum = errno;
+	archive_source_select(source, 0, 0, NULL, NULL);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		source->errnum = S_ISREG(st.st_mode) ? errno : ESPIPE;
 		return FALSE;
 	}
-	source->size = st.st_size;
+	source->file_size = st.st_size;
+	archive_source_select(source, 0, st.st_size, NULL, NULL);
 	return TRUE;
+}
+
+void
+archive_source_select(ArchiveSource *source, gint64 start, gint64 len, const GByteArray *front,
+		      const GByteArray *back)
+{
+	source->start = CLAMP(start, 0, source->file_size);
+	source->len = CLAMP(len, 0, source->file_size - source->start);
+	source->front = front;
+	source->back = back;
+	source->position = 0;
+	source->size = source->len + (front != NULL ? front->len : 0) +
+		       (back != NULL ? back->len : 0);
+}
+
+/* The piece of `bytes`, which stands at `at`, that begins at `offset`. */
+static gssize
+source_copy(const GByteArray *bytes, gint64 at, gpointer to, gsize len, gint64 offset)
+{
+	if (bytes == NULL || offset < at || offset >= at + (gint64)bytes->len)
+		return 0;
+	gsize n = MIN(len, (gsize)(at + (gint64)bytes->len - offset));
+	memcpy(to, bytes->data + (offset - at), n);
+	return (gssize)n;
+}
+
+static gssize
+source_pread(ArchiveSource *source, gpointer to, gsize len, goffset offset)
+{
+	for (;;) {
+		gssize n = pread(source->fd, to, len, offset);
+		if (n >= 0 || errno != EINTR) {
+			source->errnum = n < 0 ? errno : source->errnum;
+			return n;
+		}
+	}
 }
 
 gssize
 archive_source_peek(ArchiveSource *source, gpointer to, gsize len, goffset offset)
 {
+	gint64 front = source->front != NULL ? source->front->len : 0;
 	gsize done = 0;
-	while (done < len) {
-		gssize n = pread(source->fd, (char *)to + done, len - done, offset + (goffset)done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			source->errnum = errno;
+	while (done < len && offset >= 0) {
+		char *at = (char *)to + done;
+		gint64 inner = offset - front;
+		gssize n = source_copy(source->front, 0, at, len - done, offset);
+		if (n == 0 && inner >= 0 && inner < source->len)
+			n = source_pread(source, at,
+					 (gsize)MIN((gint64)(len - done), source->len - inner),
+					 source->start + inner);
+		else if (n == 0)
+			n = source_copy(source->back, front + source->len, at, len - done, offset);
+		if (n < 0)
 			return -1;
-		}
 		if (n == 0)
 			break;
 		done += (gsize)n;
+		offset += n;
 	}
 	return (gssize)done;
 }

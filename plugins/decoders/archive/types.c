@@ -37,6 +37,14 @@ enum {
 	TYPE_LZ4,
 	TYPE_LZIP,
 	TYPE_SFX,
+	TYPE_ARJ,
+	TYPE_ACE,
+	TYPE_ZOO,
+	TYPE_LZO,
+	TYPE_LRZIP,
+	TYPE_STUFFIT,
+	TYPE_ALZ,
+	TYPE_FREEZE,
 };
 
 static const ArchiveType types[] = {
@@ -59,22 +67,30 @@ static const ArchiveType types[] = {
 				   archive_read_support_filter_zstd,
 				   archive_read_support_format_cpio } },
 	[TYPE_GZIP] = { "gzip", TRUE, ARCHIVE_FILTER_GZIP,
-			.enable = { archive_read_support_format_raw } },
+			.enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_BZIP2] = { "bzip2", TRUE, ARCHIVE_FILTER_BZIP2,
-			 .enable = { archive_read_support_format_raw } },
+			 .enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_COMPRESS] = { "compress", .is_stream = TRUE,
 			    .enable = { archive_read_support_filter_compress,
-					archive_read_support_format_raw } },
+					archive_read_support_format_raw,
+					archive_read_support_format_empty } },
 	[TYPE_LZMA] = { "lzma", TRUE, ARCHIVE_FILTER_LZMA,
-			.enable = { archive_read_support_format_raw } },
+			.enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_XZ] = { "xz", TRUE, ARCHIVE_FILTER_XZ,
-		      .enable = { archive_read_support_format_raw } },
+		      .enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_ZSTD] = { "zstd", TRUE, ARCHIVE_FILTER_ZSTD,
-			.enable = { archive_read_support_format_raw } },
+			.enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_LZ4] = { "lz4", TRUE, ARCHIVE_FILTER_LZ4,
-		       .enable = { archive_read_support_format_raw } },
+		       .enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_LZIP] = { "lzip", TRUE, ARCHIVE_FILTER_LZIP,
-			.enable = { archive_read_support_format_raw } },
+			.enable = { archive_read_support_format_raw,
+				    archive_read_support_format_empty } },
 	[TYPE_SFX] = { "self-extracting", .is_maybe = TRUE,
 		       .enable = { archive_read_support_format_zip,
 				   archive_read_support_format_7zip,
@@ -82,6 +98,15 @@ static const ArchiveType types[] = {
 				   archive_read_support_format_rar5,
 				   archive_read_support_format_cab,
 				   archive_read_support_format_lha } },
+	/* known, so that they do not pass as something without content */
+	[TYPE_ARJ] = { "arj" },
+	[TYPE_ACE] = { "ace" },
+	[TYPE_ZOO] = { "zoo" },
+	[TYPE_LZO] = { "lzop" },
+	[TYPE_LRZIP] = { "lrzip" },
+	[TYPE_STUFFIT] = { "StuffIt" },
+	[TYPE_ALZ] = { "alz" },
+	[TYPE_FREEZE] = { "freeze" },
 };
 
 /* In this order: the first that fits is taken. */
@@ -113,6 +138,14 @@ static const struct {
 	{ TYPE_CPIO, 90, 0, 6, "070707" },
 	{ TYPE_SFX, 10, 0, 2, "MZ" },
 	{ TYPE_SFX, 10, 0, 4, "\177ELF" },
+	{ TYPE_ACE, 5, 7, 7, "**ACE**" },
+	{ TYPE_ZOO, 5, 20, 4, "\334\247\304\375" },
+	{ TYPE_LZO, 5, 0, 9, "\211LZO\000\r\n\032\n" },
+	{ TYPE_LRZIP, 5, 0, 5, "LRZI\000" },
+	{ TYPE_STUFFIT, 5, 10, 4, "rLau" },
+	{ TYPE_STUFFIT, 5, 0, 15, "StuffIt (c)1997" },
+	{ TYPE_ALZ, 5, 0, 4, "ALZ\001" },
+	{ TYPE_FREEZE, 5, 0, 2, "\037\237" },
 };
 
 static gboolean
@@ -169,6 +202,15 @@ type_is_binary_cpio(const guint8 *head, gsize len)
 	       (26 + name_len > len || head[26 + name_len - 1] == '\0');
 }
 
+/* The first header is the archive's own, of type 2 */
+static gboolean
+type_is_arj(const guint8 *head, gsize len)
+{
+	guint size = len >= 34 ? head[2] | (guint)head[3] << 8 : 0;
+	return size >= 30 && size <= 2600 && head[0] == 0x60 && head[1] == 0xea &&
+	       head[4] >= 30 && head[4] < size && head[10] == 2;
+}
+
 /* The checksum of a header counts its own eight bytes as blanks. */
 static gboolean
 type_is_tar(const guint8 *head, gsize len)
@@ -223,6 +265,7 @@ archive_type(const AmPartInfo *info, const guint8 *head, gsize len, int *bid)
 		{ type_is_bzip2(head, len), 90, TYPE_BZIP2 },
 		{ type_is_tar(head, len), 85, TYPE_TAR },
 		{ type_is_lha(head, len), 80, TYPE_LHA },
+		{ type_is_arj(head, len), 5, TYPE_ARJ },
 		{ type_is_lzma(head, len), 40, TYPE_LZMA },
 		{ type_is_binary_cpio(head, len), 40, TYPE_CPIO },
 		{ type_may_be_iso(info, head, len), 10, TYPE_ISO },
@@ -238,9 +281,9 @@ archive_type(const AmPartInfo *info, const guint8 *head, gsize len, int *bid)
 }
 
 gboolean
-archive_type_is_rar5(const ArchiveType *type)
+archive_type_is_zip(const ArchiveType *type)
 {
-	return type == &types[TYPE_RAR5];
+	return type == &types[TYPE_ZIP];
 }
 
 gboolean
@@ -274,7 +317,8 @@ archive_type_all(void)
 		archive_read_support_format_cpio,     archive_read_support_format_iso9660,
 		archive_read_support_format_cab,      archive_read_support_format_lha,
 		archive_read_support_format_xar,      archive_read_support_format_ar,
-		archive_read_support_format_raw,      NULL,
+		archive_read_support_format_raw,      archive_read_support_format_empty,
+		NULL,
 	};
 	return all;
 }
