@@ -25,5 +25,5 @@ include tests/pipeline.mk
 include tests/session.mk
 include tests/tools.mk
 include tests/integration.mk
-include tests/office.mk
 include tests/fuzz/local.mk
+include tests/office.mk

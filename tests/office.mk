@@ -25,3 +25,20 @@ tests_fuzz_fuzz_onenote_CPPFLAGS = $(OFFICE_FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_onenote_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_onenote_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+
+if PLUGIN_OLE
+check_PROGRAMS += tests/test-plugin-ole tests/fuzz/fuzz-ole
+TESTS += tests/test-plugin-ole
+tests_test_plugin_ole_SOURCES = tests/test-plugin-ole.c tests/ole-samples.c tests/ole-samples.h \
+	$(OFFICE_TEST_SOURCES)
+tests_test_plugin_ole_LDADD = $(TEST_LIBS) $(OLE_LIBS)
+tests_fuzz_fuzz_ole_SOURCES = tests/fuzz/fuzz-ole.c $(OFFICE_TEST_SOURCES) $(AM_OLE_SOURCES) \
+	$(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_ole_CPPFLAGS = $(OFFICE_FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_ole_CFLAGS = $(AM_CFLAGS) $(OLE_CFLAGS)
+tests_fuzz_fuzz_ole_LDADD = $(TEST_LIBS) $(OLE_LIBS)
+tests_fuzz_fuzz_ole_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
+dist_check_DATA += tests/data/office/README tests/data/office/agile.docx \
+	tests/data/office/default.xlsx tests/data/office/standard.docx tests/data/office/rc4.doc \
+	tests/data/office/rc4.xls
