@@ -345,6 +345,56 @@ test_relations(void)
 	}
 }
 
+/* Documents in one XML file, and what they keep in it. */
+static void
+test_flat(void)
+{
+	static const struct {
+		const char *text, *name, *content;
+	} cases[] = {
+		{ "<?xml?><pkg:package "
+		  "xmlns:pkg=\"http://schemas.microsoft.com/office/2006/xmlPackage\">"
+		  "<pkg:part pkg:name=\"/word/vbaProject.bin\"><pkg:binaryData>aGVs\nbG8=\n"
+		  "</pkg:binaryData></pkg:part>",
+		  "vbaProject.bin", "hello" },
+		{ "<w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'>"
+		  "<w:binData w:name='editdata.mso'>aGVsbG8=",
+		  "editdata.mso", "hello" },
+		{ "<w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'>"
+		  "<w:binData>",
+		  NULL, "" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		DecodeRun run;
+		decode_run(&run, &mock, cases[i].text, strlen(cases[i].text));
+		g_assert_cmpint(run.bid, >, 0);
+		run_assert(&run, "", "", 1);
+		decode_run_assert_child(&run, cases[i].name, cases[i].content,
+					strlen(cases[i].content));
+		decode_run_clear(&run);
+		decode_run_broken(&mock, cases[i].text, strlen(cases[i].text), 1);
+	}
+}
+
+static void
+test_active_mime(void)
+{
+	guint8 file[200] = "ActiveMime";
+	uLongf len = 150;
+	DecodeRun run;
+	file[30] = 4;
+	g_assert_cmpint(compress(file + 50, &len, (const Bytef *)"hello", 5), ==, Z_OK);
+	decode_run(&run, &mock, file, 50 + len);
+	g_assert_cmpint(run.bid, >, 0);
+	run_assert(&run, "", "", 1);
+	decode_run_assert_child(&run, NULL, "hello", 5);
+	decode_run_clear(&run);
+	decode_run(&run, &mock, file, 50);
+	run_assert(&run, "", "mso: no data found ", 0);
+	decode_run_clear(&run);
+	decode_run_broken(&mock, file, 50 + len, 1);
+}
+
 static void
 test_bid(void)
 {
@@ -584,6 +634,8 @@ main(int argc, char **argv)
 	g_test_add_func("/ole/macros/broken", test_macro_broken);
 	g_test_add_func("/ole/documents", test_documents);
 	g_test_add_func("/ole/relations", test_relations);
+	g_test_add_func("/ole/flat", test_flat);
+	g_test_add_func("/ole/active-mime", test_active_mime);
 	g_test_add_func("/ole/bid", test_bid);
 	g_test_add_func("/ole/standard", test_standard);
 	g_test_add_func("/ole/real-encrypted", test_real_encrypted);

@@ -95,25 +95,24 @@ document_add_workbook(Output *output, Bytes stream)
 typedef struct {
 	Output *output;
 	AmChild *child;
-} PowerpointSink;
+} ObjectSink;
 
 static gboolean
-powerpoint_sink(gpointer user_data, Bytes piece)
+object_sink(gpointer user_data, Bytes piece)
 {
-	PowerpointSink *sink = user_data;
+	ObjectSink *sink = user_data;
 	return output_write(sink->output, sink->child, piece);
 }
 
 static void
-powerpoint_add_object(Output *output, Bytes record, gboolean is_compressed)
+object_add(Output *output, Bytes record, gboolean is_compressed)
 {
 	InflateStatus status = INFLATE_GOOD;
-	PowerpointSink sink = { output, output_open(output, NULL, NULL) };
+	ObjectSink sink = { output, output_open(output, NULL, NULL) };
 	if (sink.child == NULL)
 		return;
 	if (is_compressed)
-		status = inflate_zlib(bytes_sub(record, 4, record.len), FALSE, powerpoint_sink,
-				      &sink);
+		status = inflate_zlib(bytes_sub(record, 4, record.len), FALSE, object_sink, &sink);
 	else
 		(void)output_write(output, sink.child, record);
 	if (output_close(output, sink.child) && status == INFLATE_BROKEN)
@@ -128,8 +127,7 @@ document_add_powerpoint(Output *output, Bytes stream)
 		guint16 kind = bytes_u16(stream.data + at + 2);
 		guint32 len = bytes_u32(stream.data + at + 4);
 		if (kind == PPT_OBJECT)
-			powerpoint_add_object(output, bytes_sub(stream, at + 8, len),
-					      instance == 1);
+			object_add(output, bytes_sub(stream, at + 8, len), instance == 1);
 		at += 8 + (gsize)len;
 	}
 }
@@ -163,4 +161,33 @@ document_add_link(Output *output, Bytes stream)
 		output_finding(output, "external", "ole-link", address);
 		return;
 	}
+}
+
+/* ---- ActiveMime ---------------------------------------------------------------------------- */
+
+gboolean
+document_is_mso(const guint8 *head, gsize len)
+{
+	return len >= 50 && memcmp(head, "ActiveMime", 10) == 0;
+}
+
+/* The head's length is nowhere described; these are the places where files have their zlib. */
+void
+document_add_mso(Output *output, Bytes bytes)
+{
+	const gsize places[] = { (gsize)bytes_u16(bytes.data + 30) + 46, 50, 554 };
+	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+		Bytes packed = bytes_sub(bytes, places[i], bytes.len);
+		if (packed.len < 2 || (packed.data[0] & 15) != 8 ||
+		    (packed.data[0] << 8 | packed.data[1]) % 31 != 0)
+			continue;
+		ObjectSink sink = { output, output_open(output, NULL, NULL) };
+		if (sink.child == NULL)
+			return;
+		InflateStatus status = inflate_zlib(packed, FALSE, object_sink, &sink);
+		if (output_close(output, sink.child) && status == INFLATE_BROKEN)
+			output_mark(output, AM_PART_UNDECODED, "mso: compressed data are broken");
+		return;
+	}
+	output_mark(output, AM_PART_UNDECODED, "mso: no data found");
 }

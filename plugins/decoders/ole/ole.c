@@ -4,12 +4,13 @@
 
 /* Office documents, messages of Outlook and whatever else is a compound file: the plugin.  Who knows
  * a kind of content takes the streams of it: encrypted packages, VBA projects, messages; what is left
- * goes by the names of the streams.  Members of zipped documents that tell of macros and of things
- * from elsewhere come here too. */
+ * goes by the names of the streams.  XML that tells of macros and of things from elsewhere, or has
+ * binaries in it, comes here too. */
 
 #include "compound.h"
 #include "crypt.h"
 #include "digests.h"
+#include "documents.h"
 #include "message.h"
 #include "relations.h"
 #include "streams.h"
@@ -46,6 +47,8 @@ ole_bid(G_GNUC_UNUSED gpointer data, G_GNUC_UNUSED const AmPartInfo *info, const
 {
 	if (compound_is_compound(head, len))
 		return 90;
+	if (document_is_mso(head, len))
+		return 80;
 	return relations_are(head, len) ? 60 : 0;
 }
 
@@ -86,6 +89,8 @@ ole_decode(gpointer data, AmDecode *decode, GError **error)
 	output_init(&output, self->host, decode);
 	if (compound_is_compound(mapped.bytes.data, mapped.bytes.len))
 		ole_read(self, mapped.bytes, &output);
+	else if (document_is_mso(mapped.bytes.data, mapped.bytes.len))
+		document_add_mso(&output, mapped.bytes);
 	else
 		relations_read(mapped.bytes, &output);
 	mapped_close(&mapped);

@@ -2,22 +2,24 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Three kinds of small XML:
+/* Kinds of XML, of which tags and their attributes are all that is needed:
  *
  *     *.rels        [ECMA-376-2 9.3] <Relationship Id= Type=".../KIND" Target="URL"
  *                   TargetMode="External"/>: a template, an object, a picture from elsewhere;
  *                   kinds of macro sheets tell that there are such
+ *     flat files    a whole document in one XML: <pkg:part pkg:name="/word/vbaProject.bin">
+ *                   <pkg:binaryData>BASE64; of Word 2003 <w:binData w:name="editdata.mso">BASE64
  *     Basic/...     <script:module script:language="StarBasic">: a macro of OpenDocument
  *     manifest.xml  <manifest:encryption-data>: members of this OpenDocument file are encrypted
  *
- * Tags are gone through with their attributes; nothing else of XML is needed to see these.  NULs are
- * left out in front, so that UTF-16 is read as well. */
+ * In UTF-16 the NULs are left out in front. */
 
 #include "relations.h"
 
 #include <string.h>
 
-#define READ_MAX_BYTES (1 << 20)
+#define DECODE_BYTES 49152 /* of base64 in one step */
+#define TAGS_AT_ONCE 1000
 #define HEAD_MAX_BYTES 4096
 #define DETAIL_MAX 1000
 
@@ -25,7 +27,17 @@ static const char *const marks[] = {
 	"package/2006/relationships",
 	"script:module",
 	"urn:oasis:names:tc:opendocument:xmlns:manifest",
+	"schemas.microsoft.com/office/2006/xmlPackage",
+	"schemas.microsoft.com/office/word/2003/wordml",
 };
+
+/* One pass over a text. */
+typedef struct {
+	Bytes text;
+	Output *output;
+	char *part_name; /* of the flat file's part at hand */
+	gboolean has_macro, is_encrypted;
+} RelationsRun;
 
 static GByteArray *
 relations_narrow(Bytes bytes)
@@ -115,25 +127,93 @@ relations_read_tag(Bytes tag, Output *output)
 	output_finding(output, "external", kind, target);
 }
 
-void
-relations_read(Bytes bytes, Output *output)
+/* The base64 behind a tag, up to the next one, as a child. */
+static void
+relations_add_binary(RelationsRun *run, gsize from, const char *name)
 {
-	g_autoptr(GByteArray) narrow = relations_narrow(bytes_sub(bytes, 0, READ_MAX_BYTES));
-	Bytes text = { narrow->data, narrow->len };
-	gboolean has_macro = FALSE, is_encrypted = FALSE;
+	Bytes rest = bytes_sub(run->text, from, run->text.len);
+	const guint8 *end = rest.len > 0 ? memchr(rest.data, '<', rest.len) : NULL;
+	Bytes base64 = bytes_sub(rest, 0, end != NULL ? (gsize)(end - rest.data) : rest.len);
+	g_autofree guint8 *plain = g_malloc(DECODE_BYTES);
+	const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+	gint state = 0;
+	guint save = 0;
+	AmChild *child = output_open(run->output, slash != NULL ? slash + 1 : name, NULL);
+	if (child == NULL)
+		return;
+	for (gsize at = 0; at < base64.len; at += DECODE_BYTES) {
+		Bytes piece = bytes_sub(base64, at, DECODE_BYTES);
+		gsize len = g_base64_decode_step((const char *)piece.data, piece.len, plain, &state,
+						 &save);
+		if (!output_write(run->output, child, (Bytes){ plain, len }))
+			break;
+	}
+	(void)output_close(run->output, child); /* is_full remembers */
+}
+
+/* Its name without what stands in front of the colon. */
+static gboolean
+relations_tag_is(Bytes tag, const char *name)
+{
+	gsize len = 0, start = 0;
+	while (len < tag.len && !g_ascii_isspace(tag.data[len]) && tag.data[len] != '/') {
+		if (tag.data[len] == ':')
+			start = len + 1;
+		len++;
+	}
+	return len - start == strlen(name) && memcmp(tag.data + start, name, len - start) == 0;
+}
+
+static void
+relations_tag(RelationsRun *run, Bytes tag, gsize end)
+{
+	if (tag.len == 0)
+		return;
+	if (relations_tag_is(tag, "Relationship")) {
+		relations_read_tag(tag, run->output);
+	} else if (relations_tag_is(tag, "part")) {
+		g_free(run->part_name);
+		run->part_name = relations_attribute(tag, "pkg:name");
+	} else if (tag.data[0] != '/' && relations_tag_is(tag, "binaryData")) {
+		relations_add_binary(run, end, run->part_name);
+	} else if (tag.data[0] != '/' && relations_tag_is(tag, "binData")) {
+		g_autofree char *name = relations_attribute(tag, "w:name");
+		relations_add_binary(run, end, name);
+	}
+	run->has_macro |= bytes_starts(tag, "script:module", 13);
+	run->is_encrypted |= bytes_starts(tag, "manifest:encryption-data", 24);
+}
+
+static void
+relations_scan(RelationsRun *run)
+{
+	Bytes text = run->text;
+	guint n = 0;
 	for (gssize at = 0; (at = bytes_find(text, (gsize)at, "<", 1)) >= 0;) {
 		Bytes rest = bytes_sub(text, (gsize)at + 1, text.len);
 		const guint8 *end = rest.len > 0 ? memchr(rest.data, '>', rest.len) : NULL;
 		Bytes tag = bytes_sub(rest, 0, end != NULL ? (gsize)(end - rest.data) : rest.len);
-		relations_read_tag(tag, output);
-		has_macro |= bytes_starts(tag, "script:module", 13);
-		is_encrypted |= bytes_starts(tag, "manifest:encryption-data", 24);
 		at += 1 + (gssize)tag.len;
+		relations_tag(run, tag, MIN((gsize)at + 1, text.len));
+		if (run->output->is_full ||
+		    (n++ % TAGS_AT_ONCE == 0 && output_is_over(run->output)))
+			return;
 	}
-	if (has_macro)
+}
+
+void
+relations_read(Bytes bytes, Output *output)
+{
+	g_autoptr(GByteArray) narrow = NULL;
+	RelationsRun run = { .text = bytes, .output = output };
+	if (memchr(bytes.data, '\0', bytes.len) != NULL) {
+		narrow = relations_narrow(bytes);
+		run.text = (Bytes){ narrow->data, narrow->len };
+	}
+	relations_scan(&run);
+	g_free(run.part_name);
+	if (run.has_macro)
 		output_finding(output, "macro", "Basic", NULL);
-	if (is_encrypted)
+	if (run.is_encrypted)
 		output_mark(output, AM_PART_ENCRYPTED, "office OpenDocument");
-	if (bytes.len > READ_MAX_BYTES)
-		output_mark(output, AM_PART_UNDECODED, "office: too long to be read");
 }

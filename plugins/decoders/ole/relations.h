@@ -3,7 +3,8 @@
  */
 #pragma once
 
-/* The XML members of zipped office documents that say what else belongs to them. */
+/* XML of office documents: members of zipped ones that say what else belongs to them, and whole
+ * documents in one file. */
 
 #include "../office/bytes.h"
 
