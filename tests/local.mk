@@ -27,3 +27,4 @@ include tests/tools.mk
 include tests/integration.mk
 include tests/fuzz/local.mk
 include tests/office.mk
+include tests/encoded.mk
