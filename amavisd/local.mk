@@ -11,6 +11,7 @@ include amavisd/mail/local.mk
 include amavisd/wire/local.mk
 include amavisd/plugin/local.mk
 include amavisd/policy/local.mk
+include amavisd/milter/local.mk
 include amavisd/smtp/local.mk
 include amavisd/content/local.mk
 include amavisd/pipeline/local.mk

@@ -8,3 +8,4 @@ dist_man_MANS += docs/amavisctl.8
 dist_doc_DATA += README.md docs/architecture.md docs/postfix.md
 dist_doc_DATA += docs/plugins.md
 dist_doc_DATA += docs/next-hop.md
+dist_doc_DATA += docs/milter.md

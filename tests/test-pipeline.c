@@ -69,7 +69,7 @@ am_deliver(const AmDeliverContext *context, const AmMail *mail G_GNUC_UNUSED,
 	for (guint i = 0; i < dispositions->len; i++) {
 		AmDisposition *one = dispositions->pdata[i];
 		const char *address = one->target->address;
-		if (one->destiny != AM_DESTINY_PASS)
+		if (one->destiny != AM_DESTINY_PASS || one->is_delivered)
 			continue;
 		am_reply_free(one->reply);
 		if (is_over) {
@@ -752,41 +752,65 @@ test_cost(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
 #define ADD(path, finding, func) g_test_add(path, Fixture, finding, set_up, func, tear_down)
 
-/* Where the client delivers nothing is sent but bounces; what it says it did is on record. */
-static void
-test_check(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+/* ---- where the client delivers ------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *recipients;
+	AmConflict conflict;
+	gboolean dsn_fails;
+	const char *handback, *diary, *status;
+} handbacks[] = {
+	{ "one", "ok", AM_CONFLICT_SPLIT, FALSE, "given:0", "", "passed" },
+	{ "some are blocked", "x ok reject bounce", AM_CONFLICT_SPLIT, FALSE,
+	  "given:1 removed:0,2,3", "dsn:bounce, dsn:reject, ", "partly" },
+	{ "all are discarded", "x y", AM_CONFLICT_SPLIT, FALSE, "discard removed:0,1", "",
+	  "blocked" },
+	{ "all are rejected", "reject", AM_CONFLICT_SPLIT, FALSE, "554", "", "blocked" },
+	{ "one is to come again", "ok temp", AM_CONFLICT_SPLIT, FALSE, "450", "",
+	  "tempfailed" },
+	{ "a bounce fails", "ok bounce", AM_CONFLICT_SPLIT, TRUE, "451", "dsn:bounce, ",
+	  "tempfailed" },
+};
+
+static char *
+describe_handback(const AmHandback *handback)
 {
-	static const AmDestiny destinies[] = { AM_DESTINY_PASS, AM_DESTINY_BOUNCE,
-					       AM_DESTINY_REJECT, AM_DESTINY_DISCARD };
-	AmRecord *record = am_pipeline_check(fixture->thread, mail_for("ok bounce reject x"));
-	g_assert_cmpuint(record->dispositions->len, ==, 4);
-	g_assert_null(record->replies);
-	g_assert_cmpstr(diary->str, ==, "dsn:bounce, ");
-	g_assert_cmpstr(record->quarantine_location, !=, "");
-	for (guint i = 0; i < 4; i++) {
-		AmDisposition *disposition = record->dispositions->pdata[i];
-		g_assert_cmpint(disposition->destiny, ==, destinies[i]);
-		if (disposition->destiny != AM_DESTINY_PASS)
-			continue;
-		disposition->is_delivered = TRUE;
-		disposition->reply = am_reply_new(250, "2.0.0", "told the client");
+	GString *out = g_string_new(NULL);
+	if (handback->reply != NULL) {
+		g_string_printf(out, "%d", handback->reply->code);
+		return g_string_free(out, FALSE);
 	}
-	am_pipeline_conclude(fixture->thread, record);
-	assert_line_has(fixture, "status=partly");
-	assert_line_has(fixture, "<ok@example.com>:deliver:250");
-	g_assert_cmpint(fixture->statistics.mails_total, ==, 1);
-	g_assert_cmpint(fixture->statistics.delivered, ==, 1);
+	if (handback->is_discard)
+		g_string_append(out, "discard");
+	for (guint i = 0; i < handback->given->len; i++)
+		g_string_append_printf(out, "%s%u", i == 0 ? "given:" : ",",
+				       g_array_index(handback->given, guint, i));
+	for (guint i = 0; i < handback->removed->len; i++)
+		g_string_append_printf(out, "%s%u", i == 0 ? " removed:" : ",",
+				       g_array_index(handback->removed, guint, i));
+	return g_string_free(out, FALSE);
 }
 
 static void
-test_check_dsn_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_handback(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
-	dsn_fails = TRUE;
-	AmRecord *record = am_pipeline_check(fixture->thread, mail_for("bounce"));
-	const AmDisposition *disposition = record->dispositions->pdata[0];
-	g_assert_true(am_reply_is_temporary(disposition->reply));
-	am_pipeline_conclude(fixture->thread, record);
-	assert_line_has(fixture, "status=tempfailed");
+	for (gsize i = 0; i < G_N_ELEMENTS(handbacks); i++) {
+		g_auto(AmHandback) handback;
+		am_handback_init(&handback);
+		g_test_message("%s", handbacks[i].name);
+		g_string_truncate(diary, 0);
+		dsn_fails = handbacks[i].dsn_fails;
+		AmRecord *record =
+			am_pipeline_check(fixture->thread, mail_for(handbacks[i].recipients),
+					  handbacks[i].conflict, &handback);
+		g_autofree char *got = describe_handback(&handback);
+		g_assert_cmpstr(got, ==, handbacks[i].handback);
+		g_assert_cmpstr(diary->str, ==, handbacks[i].diary);
+		g_assert_cmpstr(am_record_status(record), ==, handbacks[i].status);
+		am_pipeline_conclude(fixture->thread, record);
+	}
+	g_assert_cmpint(fixture->statistics.mails_total, ==, G_N_ELEMENTS(handbacks));
+	g_assert_cmpint(fixture->statistics.delivered, ==, 2);
 }
 
 int
@@ -809,8 +833,7 @@ main(int argc, char **argv)
 	ADD("/pipeline/problems", NULL, test_problems);
 	ADD("/pipeline/names", NULL, test_names);
 	ADD("/pipeline/hook-names", NULL, test_hook_names);
-	ADD("/pipeline/check", "virus", test_check);
-	ADD("/pipeline/check-dsn-fails", "virus", test_check_dsn_fails);
+	ADD("/pipeline/handback", "virus", test_handback);
 	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }

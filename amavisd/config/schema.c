@@ -38,7 +38,7 @@ static const AmSettingSpec amavisd_specs[] = {
 
 static const AmSettingSpec listener_specs[] = {
 	{ "address", AM_SETTING_STRING, NULL, NULL, "127.0.0.1:10024, [::1]:10024 or unix:/path" },
-	{ "protocol", AM_SETTING_ENUM, "smtp", "smtp|lmtp", "what is spoken" },
+	{ "protocol", AM_SETTING_ENUM, "smtp", "smtp|lmtp|milter", "what is spoken" },
 	{ "policy_banks", AM_SETTING_LIST, NULL, NULL, "policy banks of mail that comes in here" },
 	{ "clients", AM_SETTING_LIST, NULL, NULL, "networks that may connect; default: this machine only" },
 	{ "mode", AM_SETTING_STRING, "0660", NULL, "permissions of a Unix socket, octal" },
@@ -49,6 +49,8 @@ static const AmSettingSpec listener_specs[] = {
 	{ "recipient_limit", AM_SETTING_INT, "1100", "100..100000", "recipients of a mail, above: 452 4.5.3" },
 	{ "idle_time", AM_SETTING_DURATION, "8m", "1s..1h", "a silent client gets 421 after this time" },
 	{ "error_limit", AM_SETTING_INT, "20", "1..1000", "errors after which a session ends" },
+	{ "conflict", AM_SETTING_ENUM, "split", "split|strictest|mildest",
+	  "milter: recipients are to get different headers; split: we deliver to those who differ" },
 	{ "proxy_protocol", AM_SETTING_BOOL, "no", NULL,
 	  "clients are proxies: each connection begins with a PROXY header, version 1 or 2" },
 	{ "tls", AM_SETTING_ENUM, "no", "no|starttls|required|implicit",

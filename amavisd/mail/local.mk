@@ -10,6 +10,8 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/exchange.c \
 	amavisd/mail/exchange.h \
 	amavisd/mail/fd.h \
+	amavisd/mail/handback.c \
+	amavisd/mail/handback.h \
 	amavisd/mail/mail.c \
 	amavisd/mail/mail.h \
 	amavisd/mail/pack.c \

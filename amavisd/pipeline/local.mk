@@ -3,6 +3,8 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/copies.h \
 	amavisd/pipeline/deliver.c \
 	amavisd/pipeline/deliver.h \
+	amavisd/pipeline/handback.c \
+	amavisd/pipeline/handback.h \
 	amavisd/pipeline/host.c \
 	amavisd/pipeline/host.h \
 	amavisd/pipeline/inspect.c \

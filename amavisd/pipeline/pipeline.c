@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "pipeline/copies.h"
 #include "pipeline/deliver.h"
+#include "pipeline/handback.h"
 #include "pipeline/host.h"
 #include "pipeline/inspect.h"
 #include "pipeline/judge.h"
@@ -345,8 +346,25 @@ am_pipeline_run(AmPipelineThread *thread, AmMail *mail, gboolean is_lmtp)
 	return pipeline_copy_replies(record->replies);
 }
 
+/* The client delivers to those for whom it may; we to the others. */
+static void
+pipeline_hand_back(AmPipelineThread *thread, AmRecord *record, AmConflict conflict,
+		   AmHandback *handback, gint64 *mark)
+{
+	pipeline_bounce_early(thread, record, TRUE);
+	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
+	am_handback_assign(record->dispositions, thread->pipeline->forward->text, conflict,
+			   handback);
+	am_deliver(&thread->pipeline->deliver, record->mail, record->dispositions, FALSE);
+	pipeline_mark(record, AM_STAGE_DELIVER, mark);
+	record->replies = am_disposition_replies(record->dispositions, FALSE);
+	pipeline_bounce_late(thread, record);
+	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
+	am_handback_conclude(record->dispositions, record->replies->pdata[0], handback);
+}
+
 AmRecord *
-am_pipeline_check(AmPipelineThread *thread, AmMail *mail)
+am_pipeline_check(AmPipelineThread *thread, AmMail *mail, AmConflict conflict, AmHandback *handback)
 {
 	gint64 mark;
 	AmRecord *record = pipeline_begin(thread, mail, &mark);
@@ -356,10 +374,10 @@ am_pipeline_check(AmPipelineThread *thread, AmMail *mail)
 		pipeline_mark(record, AM_STAGE_STORE, &mark);
 	}
 	if (refusal == NULL) {
-		pipeline_bounce_early(thread, record, TRUE);
-		pipeline_mark(record, AM_STAGE_NOTIFY, &mark);
+		pipeline_hand_back(thread, record, conflict, handback, &mark);
 	} else {
 		pipeline_refuse(record, refusal, FALSE);
+		handback->reply = am_reply_copy(refusal);
 	}
 	return record;
 }
@@ -368,8 +386,7 @@ void
 am_pipeline_conclude(AmPipelineThread *thread, AmRecord *record)
 {
 	gint64 mark = g_get_monotonic_time();
-	if (record->dispositions != NULL && record->replies == NULL) {
-		record->replies = am_disposition_replies(record->dispositions, TRUE);
+	if (record->dispositions != NULL && !am_reply_is_temporary(record->replies->pdata[0])) {
 		am_copies_send(&thread->pipeline->deliver, record->mail, record->dispositions,
 			       record->quarantine_location);
 		pipeline_mark(record, AM_STAGE_NOTIFY, &mark);

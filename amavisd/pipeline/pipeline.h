@@ -9,12 +9,13 @@
 #include <glib.h>
 
 #include "config/generation.h"
+#include "mail/handback.h"
 #include "mail/mail.h"
 #include "pipeline/record.h"
 #include "plugin/registry.h"
 #include "policy/policy.h"
 
-typedef struct _AmPipeline AmPipeline;             /* one for each session process */
+typedef struct _AmPipeline AmPipeline;		   /* one for each session process */
 typedef struct _AmPipelineThread AmPipelineThread; /* one for each thread */
 
 /* Builds registry (session side), policy, routes, client pool from the generation's configuration.
@@ -31,12 +32,12 @@ AmReply *am_pipeline_check_recipient(AmPipelineThread *thread, const AmEnvelope 
 				     const AmRecipient *recipient);
 /* The whole way.  Takes mail.  Replies as am_disposition_replies(). */
 GPtrArray *am_pipeline_run(AmPipelineThread *thread, AmMail *mail, gboolean is_lmtp);
-/* For protocols where the client delivers (milter, AM.PDP): everything up to deliver.  Takes mail.
- * The dispositions say what is to happen; those with a reply are refused by it (a failed store, a
- * bounce that could not be sent), and with dispositions NULL replies[0] is the refusal for all.  What
- * policy bounces is bounced.  The caller tells its client, sets is_delivered and reply of each
- * disposition to what that comes to, and ends with am_pipeline_conclude(). */
-AmRecord *am_pipeline_check(AmPipelineThread *thread, AmMail *mail);
+/* For protocols where the client delivers (milter, AM.PDP): everything up to deliver, and what the
+ * client is to be told (handback is initialised, and borrows from the record).  Takes mail.  Bounces
+ * are sent, and what one copy for all cannot do is delivered by us: a route of its own, and with
+ * AM_CONFLICT_SPLIT a header of its own.  am_pipeline_conclude() has to follow. */
+AmRecord *am_pipeline_check(AmPipelineThread *thread, AmMail *mail, AmConflict conflict,
+			    AmHandback *handback);
 /* Copies, notices, counters, the log.  Takes record. */
 void am_pipeline_conclude(AmPipelineThread *thread, AmRecord *record);
 /* inspect, scan and judge only: nothing stored, sent or counted (`amavisctl scan`).  Takes mail. */

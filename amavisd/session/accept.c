@@ -52,8 +52,12 @@ am_pool_open_reserve(AmPool *pool)
 
 /* Says why.  The socket's buffer is empty, so one send takes it all or the client is gone. */
 static void
-accept_refuse(AmPool *pool, int fd, const char *code, const char *text)
+accept_refuse(AmPool *pool, const AmPoolListener *listener, int fd, const char *code,
+	      const char *text)
 {
+	if (listener->protocol == AM_PROTOCOL_MILTER ||
+	    listener->server.tls_mode == AM_SERVER_IMPLICIT)
+		return; /* nothing can be said unasked */
 	g_autofree char *line = g_strdup_printf("%s %s %s\r\n", code, pool->hostname, text);
 	(void)send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
@@ -76,16 +80,17 @@ accept_complain(AmPool *pool, const char *name, const char *what)
 
 /* Takes one connection with the reserve descriptor and refuses it. */
 static AcceptResult
-accept_with_reserve(AmPool *pool, int listener_fd)
+accept_with_reserve(AmPool *pool, const AmPoolListener *listener)
 {
 	AcceptResult result = ACCEPT_PAUSE;
 	g_mutex_lock(&pool->reserve_lock);
 	if (pool->reserve_fd >= 0) {
 		(void)close(pool->reserve_fd);
 		pool->reserve_fd = -1;
-		int fd = accept4(listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(listener->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			accept_refuse(pool, fd, "421 4.3.2", "Out of descriptors, try later");
+			accept_refuse(pool, listener, fd, "421 4.3.2",
+				      "Out of descriptors, try later");
 			(void)close(fd);
 			result = ACCEPT_GO_ON;
 		} else if (errno == EAGAIN) {
@@ -107,7 +112,7 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	g_autofree char *peer = am_stream_peer_address(stream, &port);
 	if (!am_clients_may(listener->clients, peer)) {
 		am_warning("listener %s: client [%s] is not allowed to connect", name, peer);
-		accept_refuse(pool, fd, "554 5.7.1", "Access denied");
+		accept_refuse(pool, listener, fd, "554 5.7.1", "Access denied");
 		am_stream_free(stream);
 		return;
 	}
@@ -116,7 +121,7 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	if (am_pool_add(pool, connection))
 		return;
 	accept_complain(pool, name, "too many connections, refusing with 421");
-	accept_refuse(pool, fd, "421 4.3.2", "Too many connections, try later");
+	accept_refuse(pool, listener, fd, "421 4.3.2", "Too many connections, try later");
 	am_connection_free(connection);
 }
 
@@ -130,7 +135,7 @@ accept_failed(AmPool *pool, const AmPoolListener *listener, int errnum)
 	case EMFILE:
 	case ENFILE:
 		accept_complain(pool, name, g_strerror(errnum));
-		return accept_with_reserve(pool, listener->listener->fd);
+		return accept_with_reserve(pool, listener);
 	case ENOBUFS:
 	case ENOMEM:
 	case EBADF:

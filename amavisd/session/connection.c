@@ -68,6 +68,56 @@ static const AmSmtpServerOps connection_ops = {
 	.on_mail = connection_on_mail,
 };
 
+/* ---- where the client delivers ------------------------------------------------------------- */
+
+static void
+connection_on_milter_mail(gpointer user, AmMail *mail, AmHandback *handback)
+{
+	AmConnection *connection = user;
+	AmPool *pool = connection->pool;
+	mail->deadline_us = mail->received_us + pool->mail_time_us;
+	am_relief_call(&pool->relief);
+	connection->record = pool->ops->check(connection->thread, mail,
+					      connection->listener->conflict, handback);
+}
+
+static void
+connection_on_milter_done(gpointer user)
+{
+	AmConnection *connection = user;
+	connection->pool->ops->conclude(connection->thread, g_steal_pointer(&connection->record));
+	connection_on_abandon(connection); /* no longer in work */
+}
+
+static const AmMilterOps connection_milter_ops = {
+	.on_recipient = connection_on_recipient,
+	.on_begin = connection_on_begin,
+	.on_abandon = connection_on_abandon,
+	.on_mail = connection_on_milter_mail,
+	.on_done = connection_on_milter_done,
+};
+
+/* ---- the connection ------------------------------------------------------------------------ */
+
+static void
+connection_start_server(AmConnection *connection, AmStream *stream)
+{
+	const AmPoolListener *listener = connection->listener;
+	switch (listener->protocol) {
+	case AM_PROTOCOL_SMTP:
+	case AM_PROTOCOL_LMTP:
+		connection->kind = &am_smtp_server_kind;
+		connection->server =
+			am_smtp_server_new(stream, &listener->server, &connection_ops, connection);
+		break;
+	case AM_PROTOCOL_MILTER:
+		connection->kind = &am_milter_server_kind;
+		connection->server = am_milter_server_new(stream, &listener->milter,
+							  &connection_milter_ops, connection);
+		break;
+	}
+}
+
 AmConnection *
 am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream)
 {
@@ -76,9 +126,7 @@ am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream
 	connection->pool = pool;
 	connection->listener = listener;
 	connection->start_us = g_get_monotonic_time();
-	connection->kind = &am_smtp_server_kind;
-	connection->server =
-		am_smtp_server_new(stream, &listener->server, &connection_ops, connection);
+	connection_start_server(connection, stream);
 	__atomic_add_fetch(&statistics->connections, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&statistics->connections_total, 1, __ATOMIC_RELAXED);
 	return connection;

@@ -82,6 +82,16 @@ listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
 	return tls;
 }
 
+static AmListenerProtocol
+listeners_protocol(const AmConfigGroup *group)
+{
+	static const char *const words[] = { "smtp", "lmtp", "milter" };
+	guint protocol = 0;
+	while (strcmp(words[protocol], am_config_string(group, "protocol")) != 0)
+		protocol++;
+	return (AmListenerProtocol)protocol;
+}
+
 static AmServerTls
 listeners_tls_mode(const AmConfigGroup *group)
 {
@@ -99,13 +109,18 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	const AmConfigGroup *group = item->group;
 	const AmConfigGroup *core = am_config_group(generation->config, "amavisd", NULL);
 	const char *bare = am_config_string(group, "bare_newline");
+	const char *conflict = am_config_string(group, "conflict");
 	AmPoolListener *listener = g_new0(AmPoolListener, 1);
 	listener->listener = item;
 	listener->clients = listeners_clients(group, problems);
 	listener->tls = listeners_tls(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
+	listener->protocol = listeners_protocol(group);
+	listener->conflict = strcmp(conflict, "split") == 0	  ? AM_CONFLICT_SPLIT
+			     : strcmp(conflict, "strictest") == 0 ? AM_CONFLICT_STRICTEST
+								  : AM_CONFLICT_MILDEST;
 	listener->server = (AmSmtpServerConfig){
-		.is_lmtp = strcmp(am_config_string(group, "protocol"), "lmtp") == 0,
+		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
 		.hostname = hostname,
 		.product = PACKAGE_NAME,
 		.spool_directory = am_config_string(core, "spool_directory"),
@@ -120,6 +135,14 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.is_proxied = am_config_bool(group, "proxy_protocol"),
 		.tls_mode = listeners_tls_mode(group),
 		.tls = listener->tls,
+	};
+	listener->milter = (AmMilterConfig){
+		.spool_directory = listener->server.spool_directory,
+		.spool_memory = listener->server.spool_memory,
+		.size_limit = listener->server.size_limit,
+		.recipient_limit = listener->server.recipient_limit,
+		.listener = item->name,
+		.policy_banks = listener->server.policy_banks,
 	};
 	return listener;
 }

@@ -19,6 +19,7 @@ typedef struct {
 	gpointer thread; /* context of the thread that steps it, NULL otherwise */
 	guint number;	 /* of its slot */
 	gint64 start_us;
+	AmRecord *record; /* of a mail whose client is being told; NULL none */
 	gboolean has_ended_mail; /* one transaction at least is over */
 } AmConnection;
 

@@ -13,17 +13,28 @@
 #include <glib.h>
 
 #include "config/generation.h"
+#include "mail/handback.h"
+#include "milter/milter.h"
 #include "session/clients.h"
 #include "session/serve.h"
 #include "smtp/server.h"
 
 typedef struct _AmPool AmPool;
 
+typedef enum {
+	AM_PROTOCOL_SMTP,
+	AM_PROTOCOL_LMTP,
+	AM_PROTOCOL_MILTER,
+} AmListenerProtocol;
+
 typedef struct {
 	const AmListener *listener;
-	AmSmtpServerConfig server;
-	AmClients *clients; /* owned */
-	AmTls *tls;         /* owned; NULL plain */
+	AmListenerProtocol protocol;
+	AmSmtpServerConfig server; /* SMTP, LMTP */
+	AmMilterConfig milter;	   /* milter */
+	AmConflict conflict;	   /* where the client delivers */
+	AmClients *clients;	   /* owned */
+	AmTls *tls;		   /* owned; NULL plain */
 	gint64 idle_us;
 } AmPoolListener;
 

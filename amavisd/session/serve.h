@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "config/generation.h"
+#include "mail/handback.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
 #include "pipeline/record.h"
@@ -26,7 +27,8 @@ typedef struct {
 	/* Takes mail, may block; replies as for AmSmtpServerOps.on_mail. */
 	GPtrArray *(*run)(gpointer thread, AmMail *mail, gboolean is_lmtp);
 	/* For protocols where the client delivers; as am_pipeline_check() and _conclude(). */
-	AmRecord *(*check)(gpointer thread, AmMail *mail);
+	AmRecord *(*check)(gpointer thread, AmMail *mail, AmConflict conflict,
+			   AmHandback *handback);
 	void (*conclude)(gpointer thread, AmRecord *record);
 } AmSessionOps;
 

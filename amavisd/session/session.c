@@ -60,9 +60,9 @@ session_run_mail(gpointer thread, AmMail *mail, gboolean is_lmtp)
 }
 
 static AmRecord *
-session_check_mail(gpointer thread, AmMail *mail)
+session_check_mail(gpointer thread, AmMail *mail, AmConflict conflict, AmHandback *handback)
 {
-	return am_pipeline_check(thread, mail);
+	return am_pipeline_check(thread, mail, conflict, handback);
 }
 
 static void

@@ -9,6 +9,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/client-transaction.c \
 	amavisd/smtp/client.c \
 	amavisd/smtp/client.h \
+	amavisd/smtp/params.h \
 	amavisd/smtp/route.c \
 	amavisd/smtp/route.h \
 	amavisd/smtp/server-commands.c \

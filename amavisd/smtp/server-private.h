@@ -5,6 +5,7 @@
 
 /* What the files of the SMTP server share: its state, and what each file does for the others. */
 
+#include "smtp/params.h"
 #include "smtp/server.h"
 #include "wire/proxy.h"
 
@@ -106,10 +107,6 @@ void am_server_tell_tls(AmSmtpServer *server);
 
 /* -- server-params.c -- */
 
-/* Parameters behind the path of MAIL or RCPT, into the envelope or recipient.  NULL: all fine, else
- * the refusal. */
-AmReply *am_server_mail_params(AmEnvelope *envelope, const char *text);
-AmReply *am_server_rcpt_params(AmRecipient *recipient, gboolean is_utf8, const char *text);
 /* Arguments of XFORWARD; keeps them for the next mail. */
 AmReply *am_server_xforward_params(AmSmtpServer *server, const char *text);
 #define AM_SERVER_XFORWARD_KEYWORDS "NAME ADDR PORT PROTO HELO IDENT SOURCE"

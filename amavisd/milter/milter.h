@@ -1,0 +1,51 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* The milter protocol, version 2 to 6, server side: the MTA hands over a mail piece by piece, and
+ * is told what to change and what to answer its client.  A state machine fed by whatever has arrived
+ * (wire/server.h); it waits only while the pipeline has the mail.
+ *
+ * There is no standard.  Numbers are those of libmilter's header mfdef.h; the meaning follows what
+ * Postfix and sendmail do. */
+
+#include <glib.h>
+
+#include "mail/handback.h"
+#include "mail/mail.h"
+#include "mail/reply.h"
+#include "wire/server.h"
+#include "wire/stream.h"
+
+typedef struct {
+	const char *spool_directory;
+	guint64 spool_memory; /* bytes before a spool goes to disk */
+	guint64 size_limit;   /* bytes, 0 none */
+	guint recipient_limit;
+	const char *listener;
+	const char *const *policy_banks;
+} AmMilterConfig; /* borrowed, outlives the server; one for each listener */
+
+typedef struct {
+	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
+	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
+				 const AmRecipient *recipient);
+	/* May a mail be taken into work now?  NULL: yes, and on_mail or on_abandon follows exactly
+	 * once.  Otherwise the refusal. */
+	AmReply *(*on_begin)(gpointer user);
+	void (*on_abandon)(gpointer user);
+	/* The mail is complete; taken, and valid with what the handback borrows until on_done.  The
+	 * handback is initialised. */
+	void (*on_mail)(gpointer user, AmMail *mail, AmHandback *handback);
+	void (*on_done)(gpointer user); /* frees the mail */
+} AmMilterOps;
+
+typedef struct _AmMilterServer AmMilterServer;
+
+/* Takes the stream. */
+AmMilterServer *am_milter_server_new(AmStream *stream, const AmMilterConfig *config,
+				     const AmMilterOps *ops, gpointer user);
+
+/* For the session. */
+extern const AmServerKind am_milter_server_kind;
