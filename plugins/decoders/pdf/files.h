@@ -15,6 +15,7 @@ typedef struct {
 	qpdf_data qpdf;
 	gint64 deadline_us;
 	gint64 memory_max;
+	guint32 size;	     /* of the document in bytes, or the most a number can say */
 	gboolean is_over;    /* the budget, or the time, is used up */
 	GHashTable *written; /* numbers of the streams that are children already */
 	guint n_scripts;
@@ -26,6 +27,5 @@ void pdf_mark(const PdfRun *run, const char *text);
 char *pdf_text(const PdfRun *run, qpdf_oh oh);
 /* A child with these bytes. */
 void pdf_add_bytes(PdfRun *run, const char *name, gconstpointer data, gsize len);
-/* A child with what a stream has unpacked, once for each stream.  type: declare the stream's
- * /Subtype. */
+/* A child with what a stream has unpacked, once for each stream; its /Subtype is the declared type. */
 void pdf_add_stream(PdfRun *run, const char *name, qpdf_oh stream);

@@ -220,6 +220,7 @@ pdf_run(const Pdf *self, AmDecode *decode, const char *data, gsize len)
 		.decode = decode,
 		.deadline_us = self->host->decode_deadline_us(decode),
 		.memory_max = self->memory_max,
+		.size = (guint32)MIN(len, G_MAXINT32),
 		.qpdf = pdf_new(),
 		.written = g_hash_table_new(NULL, NULL),
 	};

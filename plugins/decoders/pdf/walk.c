@@ -18,6 +18,8 @@
 #include <string.h>
 
 #define ID_MAX 1000000 /* objects beyond are looked at only when something refers to them */
+#define ID_MIN 10000   /* ... and so those that a document of its size could hardly have */
+#define BYTES_PER_OBJECT 8
 #define OBJECTS_MAX 2000000
 #define CHECK_EVERY 64	/* objects between two looks at the clock */
 #define FINDINGS_MAX 20 /* of each kind */
@@ -327,7 +329,8 @@ walk_queue(Walk *walk)
 	g_array_set_size(walk->queue, 0);
 }
 
-/* Objects to which nothing leads. */
+/* Objects to which nothing leads; /Size may say any number, and asking for an object takes memory even
+ * if there is none. */
 static void
 walk_the_rest(Walk *walk, qpdf_oh trailer)
 {
@@ -336,7 +339,8 @@ walk_the_rest(Walk *walk, qpdf_oh trailer)
 	if (!qpdf_oh_get_value_as_int(walk->qpdf, size, &n))
 		n = 0;
 	qpdf_oh_release(walk->qpdf, size);
-	for (int id = 1; id < MIN(n, ID_MAX) && !walk->run->is_over; id++) {
+	n = MIN(n, MIN(ID_MAX, ID_MIN + (int)(walk->run->size / BYTES_PER_OBJECT)));
+	for (int id = 1; id < n && !walk->run->is_over; id++) {
 		gsize key = (gsize)id << 16;
 		if (g_hash_table_contains(walk->seen, GSIZE_TO_POINTER(key)))
 			continue;
