@@ -72,6 +72,13 @@ tests_test_plugin_pdf_SOURCES = tests/test-plugin-pdf.c \
 tests_test_plugin_pdf_LDADD = $(TEST_LIBS) -lz
 endif
 
+if PLUGIN_HTML
+check_PROGRAMS += tests/test-plugin-html
+TESTS += tests/test-plugin-html
+tests_test_plugin_html_SOURCES = tests/test-plugin-html.c tests/mock-host.c tests/mock-host.h
+tests_test_plugin_html_LDADD = $(TEST_LIBS)
+endif
+
 # A plugin built outside the tree, against an installed copy.
 check_PROGRAMS += tests/outside-plugin/load
 tests_outside_plugin_load_SOURCES = tests/outside-plugin/load.c tests/mock-host.c tests/mock-host.h

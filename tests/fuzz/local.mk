@@ -62,6 +62,14 @@ tests_fuzz_fuzz_pdf_CFLAGS = $(AM_CFLAGS) $(PDF_CFLAGS)
 tests_fuzz_fuzz_pdf_LDADD = $(TEST_LIBS) $(PDF_LIBS)
 tests_fuzz_fuzz_pdf_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+if PLUGIN_HTML
+check_PROGRAMS += tests/fuzz/fuzz-html
+tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz-html.c tests/mock-host.c tests/mock-host.h \
+	$(AM_HTML_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_html_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
+tests_fuzz_fuzz_html_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_html_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
 check_PROGRAMS += tests/fuzz/fuzz-smtp-reply
 tests_fuzz_fuzz_smtp_reply_SOURCES = tests/fuzz/fuzz-smtp-reply.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_smtp_reply_LDADD = $(TEST_LIBS)
