@@ -44,6 +44,7 @@ typedef struct {
 	GString *type, *encoding, *disposition;
 	guint n_type, n_encoding, n_disposition;
 	gboolean has_junk; /* a line that is no field */
+	gboolean says_enveloped; /* S/MIME, encrypted by its Content-Type */
 	guint64 start;
 } Entity;
 
@@ -424,18 +425,15 @@ entity_boundary(Walk *walk, AmPart *part, const AmParams *type)
 	return boundary;
 }
 
-static void
-entity_mark_encrypted(AmPart *part, const AmParams *type)
+static gboolean
+entity_says_enveloped(const AmParams *type)
 {
 	const char *kind = am_params_get(type, "smime-type");
-	if (strcmp(type->word, "multipart/encrypted") == 0)
-		am_part_mark(part, AM_PART_ENCRYPTED, "multipart/encrypted");
-	else if ((strcmp(type->word, "application/pkcs7-mime") == 0 ||
-		  strcmp(type->word, "application/x-pkcs7-mime") == 0) &&
-		 kind != NULL &&
-		 (g_ascii_strcasecmp(kind, "enveloped-data") == 0 ||
-		  g_ascii_strcasecmp(kind, "authenveloped-data") == 0))
-		am_part_mark(part, AM_PART_ENCRYPTED, "S/MIME enveloped data");
+	return (strcmp(type->word, "application/pkcs7-mime") == 0 ||
+		strcmp(type->word, "application/x-pkcs7-mime") == 0) &&
+	       kind != NULL &&
+	       (g_ascii_strcasecmp(kind, "enveloped-data") == 0 ||
+		g_ascii_strcasecmp(kind, "authenveloped-data") == 0);
 }
 
 /* Facts from the header. Sets the declared type by RFC 2045 5.2 when there is none. */
@@ -460,7 +458,9 @@ entity_describe(Walk *walk, AmPart *part, const AmParams *type, gboolean is_dige
 	if (entity->has_junk && entity->start != 0) /* the mail's own: header-checks.c */
 		walk_defect(walk, "", entity->start, "RFC 5322 2.2",
 			    "header line that is no field");
-	entity_mark_encrypted(part, type);
+	if (strcmp(type->word, "multipart/encrypted") == 0)
+		am_part_mark(part, AM_PART_ENCRYPTED, "multipart/encrypted");
+	entity->says_enveloped = entity_says_enveloped(type);
 }
 
 static void
@@ -539,6 +539,9 @@ walk_entities(Walk *walk)
 		if (!is_cut)
 			walk_body(walk, &event);
 		walk_end_leaf(walk);
+		/* a decoder that looks knows better */
+		if (leaf != NULL && walk->entity.says_enveloped && !am_part_is_to_open(leaf))
+			am_part_mark(leaf, AM_PART_ENCRYPTED, "S/MIME enveloped data");
 		if (leaf != NULL && walk->decoder.is_odd)
 			am_part_mark(leaf, AM_PART_AMBIGUOUS, "base64 goes on behind its padding");
 		walk_note_range(walk, leaf, event.end);

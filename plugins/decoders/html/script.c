@@ -40,8 +40,7 @@ script_is_known_file(const guint8 *data, gsize len)
 					      "7z\xbc\xaf",
 					      "\x1f\x8b\x08",
 					      "\xd0\xcf\x11\xe0",
-					      "\x7f"
-					      "ELF",
+					      "\177ELF",
 					      "MSCF",
 					      "<html",
 					      "<!DO",
