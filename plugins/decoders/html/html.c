@@ -39,6 +39,8 @@ html_has_type(const char *type)
 static int
 html_bid(G_GNUC_UNUSED gpointer data, const AmPartInfo *info, const guint8 *head, gsize len)
 {
+	if (len == 0)
+		return 0;
 	if (html_has_type(info->type) || html_has_type(info->declared_type) ||
 	    html_has_name(info->name))
 		return memchr(head, '<', len) != NULL ? 50 : 0;
