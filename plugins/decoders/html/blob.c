@@ -145,10 +145,13 @@ blob_hex(const char *text, gsize len)
 			g_byte_array_unref(bytes);
 			return NULL;
 		}
+		if (high < 0) {
+			high = value;
+			continue;
+		}
 		guint8 byte = (guint8)(high << 4 | value);
-		if (high >= 0)
-			g_byte_array_append(bytes, &byte, 1);
-		high = high >= 0 ? -1 : value;
+		g_byte_array_append(bytes, &byte, 1);
+		high = -1;
 	}
 	return bytes;
 }
