@@ -9,5 +9,6 @@ include plugins/decoders/smime/local.mk
 include plugins/decoders/pdf/local.mk
 include plugins/decoders/encoded/local.mk
 include plugins/decoders/html/local.mk
+include plugins/decoders/tnef/local.mk
 include plugins/actions/tag/local.mk
 include plugins/quarantine/file/local.mk

@@ -13,3 +13,15 @@ tests_fuzz_fuzz_encoded_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_fuzz_fuzz_encoded_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_encoded_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+
+if PLUGIN_TNEF
+check_PROGRAMS += tests/test-plugin-tnef tests/fuzz/fuzz-tnef
+TESTS += tests/test-plugin-tnef
+tests_test_plugin_tnef_SOURCES = tests/test-plugin-tnef.c $(ENCODED_TEST_SOURCES)
+tests_test_plugin_tnef_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_tnef_SOURCES = tests/fuzz/fuzz-tnef.c $(ENCODED_TEST_SOURCES) \
+	$(AM_TNEF_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_tnef_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_fuzz_fuzz_tnef_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_tnef_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
