@@ -39,29 +39,34 @@ typedef struct {
 	gboolean has_macro, is_encrypted;
 } RelationsRun;
 
-static GByteArray *
-relations_narrow(Bytes bytes)
+/* The text without NULs; *copy, when one had to be made, is what it lies in. */
+static Bytes
+relations_narrow(Bytes bytes, guint8 **copy)
 {
-	GByteArray *narrow = g_byte_array_sized_new((guint)bytes.len);
+	gsize len = 0;
+	*copy = NULL;
+	if (bytes.len == 0 || memchr(bytes.data, '\0', bytes.len) == NULL)
+		return bytes;
+	*copy = g_malloc(bytes.len);
 	for (gsize i = 0; i < bytes.len; i++)
 		if (bytes.data[i] != '\0')
-			g_byte_array_append(narrow, bytes.data + i, 1);
-	return narrow;
+			(*copy)[len++] = bytes.data[i];
+	return (Bytes){ *copy, len };
 }
 
 gboolean
 relations_are(const guint8 *head, gsize len)
 {
+	g_autofree guint8 *copy = NULL;
 	gsize i = 0;
-	while (i < len && i < 64 && head[i] != '<' &&
+	while (i < len && i < 64 &&
 	       (head[i] >= 0x80 || g_ascii_isspace(head[i]) || head[i] == '\0'))
 		i++; /* byte order marks */
 	if (i == len || head[i] != '<')
 		return FALSE;
-	g_autoptr(GByteArray) narrow = relations_narrow((Bytes){ head, MIN(len, HEAD_MAX_BYTES) });
+	Bytes text = relations_narrow((Bytes){ head, MIN(len, HEAD_MAX_BYTES) }, &copy);
 	for (gsize k = 0; k < G_N_ELEMENTS(marks); k++)
-		if (bytes_find((Bytes){ narrow->data, narrow->len }, 0, marks[k],
-			       strlen(marks[k])) >= 0)
+		if (bytes_find(text, 0, marks[k], strlen(marks[k])) >= 0)
 			return TRUE;
 	return FALSE;
 }
@@ -204,12 +209,8 @@ relations_scan(RelationsRun *run)
 void
 relations_read(Bytes bytes, Output *output)
 {
-	g_autoptr(GByteArray) narrow = NULL;
-	RelationsRun run = { .text = bytes, .output = output };
-	if (memchr(bytes.data, '\0', bytes.len) != NULL) {
-		narrow = relations_narrow(bytes);
-		run.text = (Bytes){ narrow->data, narrow->len };
-	}
+	g_autofree guint8 *copy = NULL;
+	RelationsRun run = { .text = relations_narrow(bytes, &copy), .output = output };
 	relations_scan(&run);
 	g_free(run.part_name);
 	if (run.has_macro)
