@@ -3,7 +3,8 @@
  */
 #pragma once
 
-/* Ranges of bytes of a part, and children made of them: what the decoders of office formats share. */
+/* Ranges of bytes of a part, and children made of them: what the decoders of office formats
+ * share. */
 
 #include <glib.h>
 
@@ -72,7 +73,8 @@ typedef struct {
 void output_init(Output *output, const AmHost *host, AmDecode *decode);
 /* Has the budget or the time been used up? In the latter case the part is marked. */
 gboolean output_is_over(Output *output);
-/* A child with these bytes.  name and type (declared by the container) may be NULL.  FALSE: full. */
+/* A child with these bytes.  name and type (declared by the container) may be NULL.  FALSE:
+ * full. */
 gboolean output_child(Output *output, const char *name, const char *type, Bytes bytes);
 /* The same in steps; NULL: full. */
 AmChild *output_open(Output *output, const char *name, const char *type);

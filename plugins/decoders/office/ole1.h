@@ -18,8 +18,8 @@ typedef struct {
 gboolean ole1_parse(Bytes bytes, Ole1Object *object);
 void ole1_clear(Ole1Object *object);
 
-/* Native data of a Package (also of a stream \1Ole10Native, behind its length): a child named as the
- * file was, and the finding `embedded`.  FALSE: it is none; nothing was done then. */
+/* Native data of a Package (also of a stream \1Ole10Native, behind its length): a child named as
+ * the file was, and the finding `embedded`.  FALSE: it is none; nothing was done then. */
 gboolean ole1_add_package(Output *output, Bytes native);
 /* An object: its package or its data as a child, or the finding `external` for a link. */
 void ole1_add(Output *output, const Ole1Object *object);

@@ -2,16 +2,16 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* [MS-CFB] in short: a header, then sectors of 512 or 4096 bytes.  The FAT says for each sector which
- * one follows; streams shorter than 4096 bytes lie in sectors of 64 bytes within the mini stream,
- * which is a stream itself and has a table of its own.  The directory is a stream of entries of 128
- * bytes; entries of a storage form a binary tree.
+/* [MS-CFB] in short: a header, then sectors of 512 or 4096 bytes.  The FAT says for each sector
+ * which one follows; streams shorter than 4096 bytes lie in sectors of 64 bytes within the mini
+ * stream, which is a stream itself and has a table of its own.  The directory is a stream of
+ * entries of 128 bytes; entries of a storage form a binary tree.
  *
- * Libraries that read this follow the tree by recursion and keep sorted lists, which a crafted file of
- * a few megabytes turns into a crash or minutes; so this reader is our own.  No chain is longer than
- * the file has sectors, each entry is taken once, and the bytes of all streams that are read are
- * counted: a file whose entries all share one chain is left where it began to repeat itself.  Entries
- * that the tree does not lead to are taken too, as if they stood in the root. */
+ * Libraries that read this follow the tree by recursion and keep sorted lists, which a crafted
+ * file of a few megabytes turns into a crash or minutes; so this reader is our own.  No chain is
+ * longer than the file has sectors, each entry is taken once, and the bytes of all streams that
+ * are read are counted: a file whose entries all share one chain is left where it began to repeat
+ * itself.  Entries that the tree does not lead to are taken too, as if they stood in the root. */
 
 #include "compound.h"
 

@@ -4,13 +4,13 @@
 
 /* The stream EncryptionInfo says how, EncryptedPackage holds the document behind its length.
  *
- * Standard (versions 2.2, 3.2, 4.2): AES in electronic code book, the key from 50000 rounds of SHA-1
- * over the password; a verifier and its hash, both encrypted, tell whether the key is right.
- * Agile (4.4): the parameters are XML; a key made from the password opens a verifier and the real key,
- * and the package is encrypted by pieces of 4096 bytes, each with an IV of its own.
+ * Standard (versions 2.2, 3.2, 4.2): AES in electronic code book, the key from 50000 rounds of
+ * SHA-1 over the password; a verifier and its hash, both encrypted, tell whether the key is right.
+ * Agile (4.4): the parameters are XML; a key made from the password opens a verifier and the real
+ * key, and the package is encrypted by pieces of 4096 bytes, each with an IV of its own.
  *
- * The password Excel uses for workbooks that are only protected against writing is tried first: such
- * a file opens without a question, so it must not be closed to us. */
+ * The password Excel uses for workbooks that are only protected against writing is tried first:
+ * such a file opens without a question, so it must not be closed to us. */
 
 #include "crypt.h"
 
@@ -41,7 +41,8 @@ static const guint8 block_key[8] = { 0x14, 0x6e, 0x0b, 0xe7, 0xab, 0xac, 0xd0, 0
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
-/* Hash of salt and password, hashed again and again with a counter in front.  FALSE: no time left. */
+/* Hash of salt and password, hashed again and again with a counter in front.  FALSE: no time
+ * left. */
 static gboolean
 crypt_hash_password(Crypt *crypt, const char *password, guint8 *hash)
 {

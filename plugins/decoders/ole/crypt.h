@@ -8,7 +8,7 @@
 #include "compound.h"
 #include "digests.h"
 
-/* Is there one? Then it is decrypted into a child, or the part is marked encrypted; what was read is
- * noted in is_taken. */
+/* Is there one? Then it is decrypted into a child, or the part is marked encrypted; what was read
+ * is noted in is_taken. */
 void crypt_add_package(const Digests *digests, Compound *compound, Output *output,
 		       guint8 *is_taken);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* No more than a look: [MS-DOC 2.5.2] a head with flags, [MS-XLS 2.1.4] and [MS-PPT 2.3.1] records of
- * kind and length.  Sheets of macros (Excel 4) are told by the list of sheets. */
+/* No more than a look: [MS-DOC 2.5.2] a head with flags, [MS-XLS 2.1.4] and [MS-PPT 2.3.1] records
+ * of kind and length.  Sheets of macros (Excel 4) are told by the list of sheets. */
 
 #include "documents.h"
 

@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Both formats of Microsoft's are of the LZ77 kind: a byte of flags, then eight times either a letter
- * or 16 bits with place and length of something that was there before.  In compressed RTF the place is
- * one of a circle of 4096 bytes, filled with common words at the start; in VBA it counts back within
- * a chunk of 4096 bytes, with as many bits as the chunk's length needs by then. */
+/* Both formats of Microsoft's are of the LZ77 kind: a byte of flags, then eight times either a
+ * letter or 16 bits with place and length of something that was there before.  In compressed RTF
+ * the place is one of a circle of 4096 bytes, filled with common words at the start; in VBA it
+ * counts back within a chunk of 4096 bytes, with as many bits as the chunk's length needs by
+ * then. */
 
 #include "inflate.h"
 

@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* A message is a storage, each property of variable length a stream "__substg1.0_PPPPTTTT": 16 bits of
- * property, 16 of type, as hex digits.  An attachment is a storage "__attach_version1.0_#N" with
- * properties of its own; a message in the message is the storage "__substg1.0_3701000D" of an
- * attachment.  All storages are gone through one after the other, so whatever is nested comes out
- * beside the rest.  An attachment that is an OLE object is a storage too, and its streams are opened
- * as those of any compound file. */
+/* A message is a storage, each property of variable length a stream "__substg1.0_PPPPTTTT": 16
+ * bits of property, 16 of type, as hex digits.  An attachment is a storage
+ * "__attach_version1.0_#N" with properties of its own; a message in the message is the storage
+ * "__substg1.0_3701000D" of an attachment.  All storages are gone through one after the other, so
+ * whatever is nested comes out beside the rest.  An attachment that is an OLE object is a storage
+ * too, and its streams are opened as those of any compound file. */
 
 #include "message.h"
 

@@ -7,6 +7,6 @@
 
 #include "compound.h"
 
-/* Texts, header and attachments of the message and of all messages in it as children; the streams of
- * properties are noted in is_taken. */
+/* Texts, header and attachments of the message and of all messages in it as children; the streams
+ * of properties are noted in is_taken. */
 void message_add_parts(Compound *compound, Output *output, guint8 *is_taken);

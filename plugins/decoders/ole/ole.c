@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Office documents, messages of Outlook and whatever else is a compound file: the plugin.  Who knows
- * a kind of content takes the streams of it: encrypted packages, VBA projects, messages; what is left
- * goes by the names of the streams.  XML that tells of macros and of things from elsewhere, or has
- * binaries in it, comes here too. */
+/* Office documents, messages of Outlook and whatever else is a compound file: the plugin.  Who
+ * knows a kind of content takes the streams of it: encrypted packages, VBA projects, messages;
+ * what is left goes by the names of the streams.  XML that tells of macros and of things from
+ * elsewhere, or has binaries in it, comes here too. */
 
 #include "compound.h"
 #include "crypt.h"

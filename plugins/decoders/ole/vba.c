@@ -3,9 +3,9 @@
  */
 
 /* A project is a storage with a stream `dir` or `_VBA_PROJECT`.  `dir`, compressed, is a list of
- * records: 16 bits of kind, 32 of length, the value; it says for each module the stream it is in and
- * where in it the compressed source begins.  When `dir` cannot be read or says something else than
- * is there, the source is looked for by how each begins, "Attribute VB_Name". */
+ * records: 16 bits of kind, 32 of length, the value; it says for each module the stream it is in
+ * and where in it the compressed source begins.  When `dir` cannot be read or says something else
+ * than is there, the source is looked for by how each begins, "Attribute VB_Name". */
 
 #include "vba.h"
 
@@ -140,7 +140,8 @@ vba_sink_source(gpointer user_data, Bytes piece)
 	return output_write(module->run->output, module->child, piece);
 }
 
-/* Where the compressed source begins: a container's mark, the head of a chunk, no flags, "Attribut". */
+/* Where the compressed source begins: a container's mark, the head of a chunk, no flags,
+ * "Attribut". */
 static gssize
 vba_find_source(Bytes stream)
 {

@@ -7,6 +7,6 @@
 
 #include "compound.h"
 
-/* All projects of the file: the findings `macro` VBA and auto-exec, a child MODULE.vba for each module.
- * *is_source (one byte for each entry) is set for streams that are part of a project. */
+/* All projects of the file: the findings `macro` VBA and auto-exec, a child MODULE.vba for each
+ * module. is_taken (one byte for each entry) is set for streams that are part of a project. */
 void vba_add_projects(Compound *compound, Output *output, guint8 *is_taken);

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Files embedded in OneNote sections: the plugin; the reading is in reader.c.  No library is needed. */
+/* Files embedded in OneNote sections: the plugin; the reading is in reader.c.  No library is
+ * needed. */
 
 #include "reader.h"
 

@@ -6,10 +6,10 @@
  * bytes of nothing, the file.  They are found by that GUID, wherever they are: the lists of nodes
  * that lead to them can be broken or say anything, the file is there all the same.
  *
- * The names stand elsewhere, as values of properties: 32 bits of length and so much UTF-16 with a NUL
- * at its end.  Which name is whose is told by nodes too; here names that have an extension are taken
- * in the order of the file, like the files.  What is left over of them is told as findings, so that
- * each name is seen. */
+ * The names stand elsewhere, as values of properties: 32 bits of length and so much UTF-16 with a
+ * NUL at its end.  Which name is whose is told by nodes too; here names that have an extension are
+ * taken in the order of the file, like the files.  What is left over of them is told as findings,
+ * so that each name is seen. */
 
 #include "reader.h"
 

@@ -8,12 +8,12 @@
  *     control = "\" 1*ALPHA [ [ "-" ] 1*DIGIT ] [ SP ] / "\'" 2HEXDIG / "\" symbol
  *     binary  = "\bin" N SP N-bytes
  *
- * One pass without a stack: a destination of interest begins with its control word and ends with the
- * group it stands in, so depth is a number.  Within \objdata the text is hex digits, and writers
- * with something to hide put there whatever Word passes over: blanks, control words, groups, \bin,
- * halves of bytes.  On two points readers disagree - do digits in groups inside count, and what
- * becomes of half a byte in front of \'hh - so data are collected in both readings, and when these
- * differ both are handed on. */
+ * One pass without a stack: a destination of interest begins with its control word and ends with
+ * the group it stands in, so depth is a number.  Within \objdata the text is hex digits, and
+ * writers with something to hide put there whatever Word passes over: blanks, control words,
+ * groups, \bin, halves of bytes.  On two points readers disagree - do digits in groups inside
+ * count, and what becomes of half a byte in front of \'hh - so data are collected in both
+ * readings, and when these differ both are handed on. */
 
 #include "reader.h"
 

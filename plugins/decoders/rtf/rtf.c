@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Objects embedded in RTF documents: the plugin; the reading is in reader.c.  No library is needed. */
+/* Objects embedded in RTF documents: the plugin; the reading is in reader.c.  No library is
+ * needed. */
 
 #include "reader.h"
 
