@@ -1,5 +1,5 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote tests/test-decoders tests/test-passwords
+	tests/test-zygote tests/test-decoders tests/test-ambiguity tests/test-passwords
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -33,6 +33,10 @@ tests_test_passwords_SOURCES = tests/test-passwords.c
 tests_test_passwords_LDADD = $(TEST_LIBS)
 tests_test_inspect_SOURCES = tests/test-inspect.c
 tests_test_inspect_LDADD = $(TEST_LIBS)
+tests_test_ambiguity_SOURCES = tests/test-ambiguity.c tests/ambiguity-cases.h \
+	tests/ambiguity-fields.c tests/ambiguity-boundaries.c tests/ambiguity-lines.c \
+	tests/ambiguity-contents.c
+tests_test_ambiguity_LDADD = $(TEST_LIBS)
 tests_test_zygote_SOURCES = tests/test-zygote.c
 tests_test_zygote_LDADD = $(TEST_LIBS)
 # costs; not run by `make check`

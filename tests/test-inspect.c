@@ -118,10 +118,13 @@ static const struct {
 } mails[] = {
 	{ "base64 behind its padding",
 	  HEAD "Content-Transfer-Encoding: base64\r\n\r\nYQ==\r\nYmM=Z\r\nGVm\r\n",
-	  "1.1 text/plain text/plain 6 A. \n", "ambiguous:ambiguous:1 " },
+	  "1.1 text/plain text/plain - A+. \n1.1.1 text/plain text/plain 1 A. \n"
+	  "1.1.2 text/plain application/octet-stream 6 A. \n",
+	  "ambiguous:base64-padding:1 " },
 	{ "base64 with other bytes",
 	  HEAD "Content-Transfer-Encoding: base64\r\n\r\nY-W\r\nJ jZ!GVm\r\nYQ",
-	  "1.1 text/plain text/plain 7 . \n", "" },
+	  "1.1 text/plain text/plain - A+. \n1.1.1 text/plain text/plain 17 A. \n",
+	  "ambiguous:base64-plain:1 " },
 	{ "empty", "", "1.1 text/plain - 0 . \n", "" },
 	{ "no body", HEAD, "1.1 text/plain - 0 . \n", "" },
 	{ "text", HEAD "\r\nHello\r\n", "1.1 text/plain text/plain 7 . \n", "" },
@@ -146,7 +149,8 @@ static const struct {
 	  HEAD "Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc\r\n",
 	  "1.1 text/plain text/plain 6 . \n", "" },
 	{ "unknown encoding", HEAD "Content-Transfer-Encoding: base46\r\n\r\nabc",
-	  "1.1 text/plain text/plain 3 . \n", "mime " },
+	  "1.1 text/plain text/plain - A+. \n1.1.1 text/plain text/plain 2 A. \n",
+	  "ambiguous:unknown-encoding:1 mime " },
 	{ "nested",
 	  HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n--inner--\r\n"
 							   "--outer\r\n\r\ny\r\n--outer--\r\n",
@@ -157,8 +161,9 @@ static const struct {
 	  HEAD MULTI("outer") "--outer\r\n" MULTI("inner") "--inner\r\n\r\nx\r\n"
 							   "--outer--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 multipart/mixed - - +. \n"
-	  "1.1.1.1 text/plain text/plain 1 . \n",
-	  "mime " },
+	  "1.1.1.1 text/plain text/plain 1 . \n1.2 multipart/mixed - - A+. \n"
+	  "1.2.1 multipart/mixed - - +. \n1.2.1.1 text/plain text/plain 14 . \n",
+	  "ambiguous:boundary-overlap:0 mime " },
 	{ "mail in a mail",
 	  HEAD MULTI("b") "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n"
 			  "inner\r\n--b--\r\n",
@@ -179,33 +184,44 @@ static const struct {
 	{ "boundary is a line of its own",
 	  HEAD MULTI("b") "--b\r\n\r\nx--b\r\n--bb\r\n --b\r\n--b  \r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 16 . \n"
-	  "1.1.2 text/plain text/plain 1 . \n",
-	  "" },
+	  "1.1.2 text/plain text/plain 1 . \n1.2 multipart/mixed - - A+. \n"
+	  "1.2.1 text/plain text/plain 4 . \n1.2.2 text/plain - 0 . \n"
+	  "1.2.3 text/plain text/plain 1 . \n1.3 multipart/mixed - - A+. \n"
+	  "1.3.1 text/plain text/plain 4 . \n1.3.2 text/plain text/plain - A+. \n"
+	  "1.3.2.1 text/plain text/plain 10 A. \n",
+	  "ambiguous:boundary-prefix:0 ambiguous:boundary-in-header:0 "
+	  "ambiguous:header-line:10 " },
 	{ "boundary inside a header", HEAD MULTI("b") "--b\r\nA: b\r\n--b\r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain - 0 . \n"
-	  "1.1.2 text/plain text/plain 1 . \n",
-	  "" },
+	  "1.1.2 text/plain text/plain 1 . \n1.2 multipart/mixed - - A+. \n"
+	  "1.2.1 text/plain text/plain - A+. \n1.2.1.1 text/plain text/plain 8 A. \n",
+	  "ambiguous:boundary-in-header:0 ambiguous:header-line:5 " },
 	{ "dashes in the boundary", HEAD MULTI("\"--x--\"") "----x--\r\n\r\ny\r\n----x----\r\n",
 	  "1.1 multipart/mixed - - +. \n1.1.1 text/plain text/plain 1 . \n", "" },
 	{ "no boundary parameter", HEAD "Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\nx",
-	  "1.1 multipart/mixed text/plain 8 UA. \n", "ambiguous:ambiguous:1 mime " },
+	  "1.1 multipart/mixed text/plain - A+. \n1.1.1 multipart/mixed - - A+. \n"
+	  "1.1.1.1 text/plain text/plain 1 . \n",
+	  "ambiguous:no-boundary:1 mime " },
 	{ "two boundaries",
 	  HEAD "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n"
 	       "x\r\n--a--\r\n",
-	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n",
-	  "ambiguous:ambiguous:1 " },
+	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n"
+	  "1.1.2 multipart/mixed - 17 A. \n",
+	  "ambiguous:several-boundaries:1 ambiguous:several-parameters:1 " },
 	{ "two types",
 	  HEAD "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nx",
-	  "1.1 text/plain text/plain 1 A. \n", "ambiguous:ambiguous:1 " },
+	  "1.1 text/plain text/plain - A+. \n1.1.1 multipart/mixed - 1 A. \n",
+	  "ambiguous:several-types:1 " },
 	{ "two encodings",
 	  HEAD "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
 	       "YWJj",
-	  "1.1 text/plain text/plain 3 A. \n", "ambiguous:ambiguous:1 " },
+	  "1.1 text/plain text/plain - A+. \n1.1.1 text/plain text/plain 4 A. \n",
+	  "ambiguous:several-encodings:1 " },
 	{ "text behind the end",
 	  HEAD MULTI("b") "--b\r\n\r\nx\r\n--b--\r\n--b\r\n\r\ny\r\n--b--\r\n",
 	  "1.1 multipart/mixed - - A+. \n1.1.1 text/plain text/plain 1 . \n"
 	  "1.1.2 text/plain text/plain 1 . \n",
-	  "ambiguous:ambiguous:1 " },
+	  "ambiguous:behind-end:1 " },
 	{ "encrypted",
 	  HEAD "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n"
 	       "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b--\r\n",
@@ -321,7 +337,8 @@ test_depth(void)
 	g_autoptr(GString) mail = g_string_new(HEAD);
 	for (guint i = 0; i < 5000; i++)
 		g_string_append_printf(
-			mail, "Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
+			mail, "Content-Type: multipart/mixed; boundary=b%05u\r\n\r\n--b%05u\r\n", i,
+			i);
 	g_autoptr(AmReport) report = inspect(mail->str);
 	g_assert_cmpuint(report->parts->len, ==, default_limits.max_depth + 1);
 	const AmReportPart *last = report->parts->pdata[default_limits.max_depth];

@@ -12,6 +12,15 @@ libamavisd_la_SOURCES += \
 	amavisd/content/inspect.h \
 	amavisd/content/markers.c \
 	amavisd/content/markers.h \
+	amavisd/content/mime-body.c \
+	amavisd/content/mime-boundary.c \
+	amavisd/content/mime-doubt.c \
+	amavisd/content/mime-entity.c \
+	amavisd/content/mime-header.c \
+	amavisd/content/mime-levels.c \
+	amavisd/content/mime-levels.h \
+	amavisd/content/mime-private.h \
+	amavisd/content/mime-reading.c \
 	amavisd/content/mime.c \
 	amavisd/content/mime.h \
 	amavisd/content/names.c \

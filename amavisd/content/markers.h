@@ -12,7 +12,7 @@
 
 /* Search over any pieces; {0} to start. */
 typedef struct {
-	gboolean is_inside; /* of a line; its start has been seen */
+	gboolean is_inside;	       /* of a line; its start has been seen */
 	guint8 start[AM_MARKER_BYTES]; /* of a line that a piece ended in */
 	guint n_start;
 } AmMarkerSearch;

@@ -387,6 +387,10 @@ view_decode(const AmPart *part, View *view)
 	AmTransferDecoder decoder;
 	gboolean ok = TRUE;
 	am_reader_init(&reader, part->fd, part->offset, part->len, NULL);
+	if ((part->encoding & AM_TRANSFER_CR_LINES) != 0)
+		reader.lines = AM_READER_CR;
+	else if ((part->encoding & AM_TRANSFER_CRLF_LINES) != 0)
+		reader.lines = AM_READER_CRLF;
 	am_transfer_decoder_init(&decoder, part->encoding);
 	while (ok && am_reader_fill(&reader)) {
 		ok = am_transfer_decoder_feed(&decoder, reader.window, reader.len, view_write,

@@ -14,6 +14,11 @@
 #define NAME_BYTES 1024u	   /* of one reading of a name */
 #define TREE_NAME_BYTES (2u << 20) /* of all of them; the report has 8 MiB */
 
+/* readings beside the first one, of one mail */
+#define READINGS_MAX 64u
+#define READINGS_FACTOR 8u	    /* bytes read altogether, in sizes of the mail */
+#define READINGS_MIN_BYTES 65536u
+
 static void
 part_free(gpointer data)
 {
@@ -86,6 +91,8 @@ am_part_tree_start(AmPartTree *tree, AmReport *report, guint64 mail_size, gint64
 	tree->deadline_us = deadline_us;
 	tree->quota = part_tree_quota(tree->limits, mail_size);
 	tree->name_bytes_left = TREE_NAME_BYTES;
+	tree->readings_left = READINGS_MAX;
+	tree->reading_bytes_left = READINGS_FACTOR * mail_size + READINGS_MIN_BYTES;
 }
 
 gboolean
@@ -122,10 +129,19 @@ am_part_mark(AmPart *part, guint32 flags, const char *reason)
 }
 
 void
+am_part_doubt(AmPart *part, const char *name, const char *reason)
+{
+	part->facts->flags |= AM_PART_AMBIGUOUS;
+	am_part_mark(part, 0, reason);
+	if (name != NULL)
+		part_tell(part, "ambiguous", name, reason);
+}
+
+void
 am_part_limit(AmPart *part, const char *name, const char *reason)
 {
 	static const char *const names[] = {
-		"depth", "parts", "bytes", "time", "storage", "names"
+		"depth", "parts", "bytes", "time", "storage", "names", "readings"
 	};
 	am_part_mark(part, AM_PART_UNDECODED | AM_PART_LIMIT, reason);
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {

@@ -65,6 +65,8 @@ struct _AmPartTree {
 	guint64 arena_len;
 	guint64 memory; /* in memfds altogether */
 	gsize name_bytes_left;
+	guint readings_left; /* of bytes that were read already, see mime-reading.c */
+	guint64 reading_bytes_left;
 	gint64 deadline_us;
 	guint32 told; /* limits already told as findings, bits */
 };
@@ -82,12 +84,14 @@ void am_part_tree_clear(AmPartTree *tree);
 AmPart *am_part_tree_add(AmPartTree *tree, AmPart *parent, guint32 flags);
 AmPart *am_part_tree_get(AmPartTree *tree, guint index);
 gboolean am_part_tree_is_late(AmPartTree *tree);
-/* Marks the part undecoded because of a limit ("depth", "parts", "bytes", "time", "storage", "names") and tells the finding
- * once for each kind. */
+/* Marks the part undecoded because of a limit ("depth", "parts", "bytes", "time", "storage", "names",
+ * "readings") and tells the finding once for each kind. */
 void am_part_limit(AmPart *part, const char *name, const char *reason);
 /* or-s flags; with AM_PART_ENCRYPTED or AM_PART_AMBIGUOUS new on the part a finding says so.  The
  * first reason stays. */
 void am_part_mark(AmPart *part, guint32 flags, const char *reason);
+/* AM_PART_AMBIGUOUS, and a finding of that name with the reason; name NULL: no finding. */
+void am_part_doubt(AmPart *part, const char *name, const char *reason);
 void am_part_set_type(AmPart *part, const char *type);
 /* The part is to be opened by a decoder, or walked as a mail. */
 gboolean am_part_is_to_open(const AmPart *part);

@@ -29,6 +29,31 @@ am_reader_clear(AmReader *reader)
 	g_clear_pointer(&reader->window, g_free);
 }
 
+/* Is there an LF at this offset?  Asked at the end of a read, in the rare modes only. */
+static gboolean
+reader_has_lf_at(AmReader *reader, guint64 offset)
+{
+	guint8 byte;
+	return offset < reader->end && am_read_at(reader->fd, &byte, 1, offset, NULL) == 1 &&
+	       byte == '\n';
+}
+
+static void
+reader_change_lines(AmReader *reader, guint8 *data, gsize len, guint64 end)
+{
+	guint8 last = reader->last;
+	for (gsize i = 0; i < len; i++) {
+		guint8 byte = data[i];
+		if (reader->lines == AM_READER_CRLF && byte == '\n' && last != '\r')
+			data[i] = '\r';
+		else if (reader->lines == AM_READER_CR && byte == '\r' &&
+			 (i + 1 < len ? data[i + 1] != '\n' : !reader_has_lf_at(reader, end)))
+			data[i] = '\n';
+		last = byte;
+	}
+	reader->last = last;
+}
+
 gboolean
 am_reader_fill(AmReader *reader)
 {
@@ -51,6 +76,8 @@ am_reader_fill(AmReader *reader)
 		am_digest_update(reader->digest, target, (gsize)got);
 	reader->len += (gsize)got;
 	reader->next += (guint64)got;
+	if (reader->lines != AM_READER_LF)
+		reader_change_lines(reader, target, (gsize)got, reader->next);
 	return TRUE;
 }
 

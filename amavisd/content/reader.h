@@ -12,12 +12,21 @@
 
 #define AM_READER_BYTES 65536 /* of the window */
 
+/* What ends a line.  The other one becomes that which does not, in the window only. */
+typedef enum {
+	AM_READER_LF,	/* LF, and CRLF with it */
+	AM_READER_CR,	/* a bare CR too: it is read as LF */
+	AM_READER_CRLF, /* nothing but CRLF: a bare LF is read as CR */
+} AmReaderLines;
+
 typedef struct {
 	int fd;
 	guint64 next, end; /* what is still to be read into the window */
 	guint8 *window;
 	gsize pos, len;    /* unread bytes are window[pos..len) */
 	AmDigest *digest;  /* gets every byte once, NULL none */
+	AmReaderLines lines;
+	guint8 last;	   /* byte read, before the lines were changed */
 	gboolean has_failed; /* a read failed or the file is shorter than it was said to be */
 } AmReader;
 
