@@ -82,6 +82,8 @@ marker_finish_line(AmMarkerSearch *search, const guint8 *data, gsize len)
 gboolean
 am_marker_search(AmMarkerSearch *search, const guint8 *data, gsize len)
 {
+	if (len == 0) /* there may be no data */
+		return FALSE;
 	const guint8 *at = data, *end = data + len;
 	if (search->is_inside && search->n_start < AM_MARKER_BYTES &&
 	    marker_finish_line(search, data, len))
@@ -103,7 +105,7 @@ am_marker_search(AmMarkerSearch *search, const guint8 *data, gsize len)
 		}
 		at = lf + 1;
 	}
-	if (at == end && len > 0)
+	if (at == end)
 		search->is_inside = FALSE;
 	return FALSE;
 }
