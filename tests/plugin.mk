@@ -79,6 +79,15 @@ tests_test_plugin_html_SOURCES = tests/test-plugin-html.c tests/mock-host.c test
 tests_test_plugin_html_LDADD = $(TEST_LIBS)
 endif
 
+if PLUGIN_APPENDED
+check_PROGRAMS += tests/test-plugin-appended
+TESTS += tests/test-plugin-appended
+tests_test_plugin_appended_SOURCES = tests/test-plugin-appended.c tests/archive-samples.c \
+	tests/archive-samples.h tests/mock-host.c tests/mock-host.h
+tests_test_plugin_appended_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_test_plugin_appended_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
+endif
+
 # A plugin built outside the tree, against an installed copy.
 check_PROGRAMS += tests/outside-plugin/load
 tests_outside_plugin_load_SOURCES = tests/outside-plugin/load.c tests/mock-host.c tests/mock-host.h

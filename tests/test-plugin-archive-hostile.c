@@ -199,6 +199,23 @@ test_two_zips(void)
 	run_clear(&run);
 }
 
+/* Offsets that count what stood in front once: the end of a self-extracting program. */
+static void
+test_cut_off(void)
+{
+	static const Member members[] = { { "a", "a", "one" }, { "b", "b", "two" }, { NULL } };
+	g_autoptr(GByteArray) zip = zip_of(members);
+	for (guint i = 0; i < 3; i++) /* less than 256 each */
+		zip->data[i == 0 ? zip->len - 6 : zip->len - 22 - 5 - 47 * (i - 1)] += 100;
+	Run run;
+	run_init(&run, "a.zip", zip->data, zip->len);
+	g_assert_cmpstr(run.decode.reasons->str, ==, "");
+	g_assert_cmphex(run.decode.marks, ==, 0);
+	run_assert_child(&run, "a", 0, "one", 3);
+	run_assert_child(&run, "b", 0, "two", 3);
+	run_clear(&run);
+}
+
 /* All members share the same bytes. */
 static void
 test_overlap(void)
@@ -481,6 +498,8 @@ test_streams(void)
 	}
 }
 
+#define BYTES(text) text, sizeof text - 1
+
 /* Formats that nothing here reads are said so, and only when it is sure that they are. */
 static void
 test_unread(void)
@@ -490,14 +509,14 @@ test_unread(void)
 		gsize len;
 		const char *reason;
 	} cases[] = {
-		{ "\0\0\061\0\0\0\220**ACE**\024\024", 16, "ace: there is no reader for it " },
-		{ "\211LZO\0\r\n\032\n\020\060", 11, "lzop: there is no reader for it " },
-		{ "LRZI\0\006\0\0\0\0\0\0", 12, "lrzip: there is no reader for it " },
-		{ "ZOO 2.10 Archive.\032\0\0\334\247\304\375\0", 25, "zoo: there is no reader for it " },
-		{ "SIT!\0\001\0\0\0\0rLau\001", 15, "StuffIt: there is no reader for it " },
-		{ "LRZI is not an archive", 22, "" },
-		{ "SIT! said the man to the dog", 28, "" },
-		{ "`\352 and so on and so on and so on and so on", 42, "" },
+		{ BYTES("\0\0\061\0\0\0\220**ACE**\024\024"), "ace: there is no reader for it " },
+		{ BYTES("\211LZO\0\r\n\032\n\020\060"), "lzop: there is no reader for it " },
+		{ BYTES("LRZI\0\006\0\0\0\0\0\0"), "lrzip: there is no reader for it " },
+		{ BYTES("ZOO 2.10 Archive.\032\0\0\334\247\304\375\0"), "zoo: there is no reader for it " },
+		{ BYTES("SIT!\0\001\0\0\0\0rLau\001"), "StuffIt: there is no reader for it " },
+		{ BYTES("LRZI is not an archive"), "" },
+		{ BYTES("SIT! said the man to the dog"), "" },
+		{ BYTES("`\352 and so on and so on and so on and so on"), "" },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		Run run;
@@ -515,6 +534,7 @@ main(int argc, char **argv)
 	run_load();
 	g_test_add_func("/archive-hostile/zips", test_zips);
 	g_test_add_func("/archive-hostile/two-zips", test_two_zips);
+	g_test_add_func("/archive-hostile/cut-off", test_cut_off);
 	g_test_add_func("/archive-hostile/overlap", test_overlap);
 	g_test_add_func("/archive-hostile/broken-directory", test_broken_directory);
 	g_test_add_func("/archive-hostile/passwords", test_passwords);

@@ -130,34 +130,6 @@ test_guesses(void)
 	g_assert_cmpint(run.bid, ==, 10);
 	g_assert_cmphex(run.decode.marks, ==, 0);
 	run_clear(&run);
-	memcpy(zeros, "MZ", 2);
-	run_init(&run, "a.exe", zeros, 70000);
-	g_assert_cmpint(run.bid, ==, 10);
-	g_assert_cmpuint(run.decode.children->len, ==, 0);
-	g_assert_cmphex(run.decode.marks, ==, 0);
-	run_clear(&run);
-}
-
-static void
-test_self_extracting(void)
-{
-	g_autoptr(GByteArray) exe = g_byte_array_new();
-	g_autoptr(GByteArray) zip = sample_zip_one("inside.txt", 0, "hello");
-	guint8 program[3000] = "MZ";
-	g_byte_array_append(exe, program, sizeof program);
-	g_byte_array_append(exe, zip->data, zip->len);
-	Run run;
-	run_init(&run, "setup.exe", exe->data, exe->len);
-	g_assert_cmpint(run.bid, >, 0);
-	run_assert_child(&run, "inside.txt", 0, "hello", 5);
-	run_clear(&run);
-	MockHost other;
-	g_assert_true(mock_host_load(&other, &run_host.loaded.plugin, AM_KIND_DECODER,
-				     "self_extracting = no\n", NULL));
-	AmPartInfo info = { .type = "", .short_type = "", .name = "", .size = exe->len };
-	g_assert_cmpint(other.loaded.plugin.decoder->bid(other.self, &info, exe->data, 3000), ==,
-			0);
-	mock_host_clear(&other);
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -354,7 +326,6 @@ main(int argc, char **argv)
 	add_samples("flipped", test_flipped);
 	g_test_add_func("/archive/no-bid", test_no_bid);
 	g_test_add_func("/archive/guesses", test_guesses);
-	g_test_add_func("/archive/self-extracting", test_self_extracting);
 	g_test_add_func("/archive/names", test_names);
 	g_test_add_func("/archive/one-level", test_one_level);
 	g_test_add_func("/archive/gzip-name", test_gzip_name);

@@ -44,6 +44,14 @@ tests_fuzz_fuzz_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_fuzz_fuzz_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 tests_fuzz_fuzz_archive_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
+if PLUGIN_APPENDED
+check_PROGRAMS += tests/fuzz/fuzz-appended
+tests_fuzz_fuzz_appended_SOURCES = tests/fuzz/fuzz-appended.c tests/mock-host.c tests/mock-host.h \
+	$(AM_APPENDED_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_appended_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
+tests_fuzz_fuzz_appended_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_appended_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+endif
 if PLUGIN_SMIME
 check_PROGRAMS += tests/fuzz/fuzz-smime
 tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz-smime.c tests/mock-host.c tests/mock-host.h \

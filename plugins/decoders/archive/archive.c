@@ -20,11 +20,6 @@
 
 #define HEAD_BYTES 4096
 
-static const AmSettingSpec archive_settings[] = {
-	{ "self_extracting", AM_SETTING_BOOL, "yes", NULL, "look for archives in executables" },
-	{ NULL },
-};
-
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static void
@@ -61,7 +56,6 @@ archive_load(const AmHost *host, AmInstance *instance, G_GNUC_UNUSED GError **er
 	Archive *self = g_new0(Archive, 1);
 	self->host = host;
 	self->instance = instance;
-	self->opens_executables = host->setting_bool(instance, "self_extracting");
 	/* in the C locale libarchive turns letters it knows to be UTF-8 into question marks */
 	self->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (self->locale == (locale_t)0)
@@ -72,13 +66,11 @@ archive_load(const AmHost *host, AmInstance *instance, G_GNUC_UNUSED GError **er
 }
 
 static int
-archive_bid(gpointer data, const AmPartInfo *info, const guint8 *head, gsize len)
+archive_bid(G_GNUC_UNUSED gpointer data, const AmPartInfo *info, const guint8 *head, gsize len)
 {
-	const Archive *self = data;
 	int bid;
-	const ArchiveType *type = archive_type(info, head, len, &bid);
-	gboolean is_executable = type != NULL && archive_type_is_executable(type);
-	return is_executable && !self->opens_executables ? 0 : bid;
+	(void)archive_type(info, head, len, &bid);
+	return bid;
 }
 
 /* ---- decoding ------------------------------------------------------------------------------ */
@@ -185,7 +177,6 @@ const AmPlugin am_plugin = {
 	.version = "1.0",
 	.licence = "GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception",
 	.summary = "archives and compressed files, by libarchive",
-	.settings = archive_settings,
 	.load = archive_load,
 	.unload = archive_unload,
 	.decoder = &archive_ops,

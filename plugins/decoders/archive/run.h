@@ -18,7 +18,6 @@ typedef struct {
 	const AmHost *host;
 	AmInstance *instance;
 	locale_t locale; /* names in UTF-8, whatever the daemon's locale is */
-	gboolean opens_executables;
 } Archive;
 
 typedef struct {

@@ -36,7 +36,6 @@ enum {
 	TYPE_ZSTD,
 	TYPE_LZ4,
 	TYPE_LZIP,
-	TYPE_SFX,
 	TYPE_ARJ,
 	TYPE_ACE,
 	TYPE_ZOO,
@@ -91,13 +90,6 @@ static const ArchiveType types[] = {
 	[TYPE_LZIP] = { "lzip", TRUE, ARCHIVE_FILTER_LZIP,
 			.enable = { archive_read_support_format_raw,
 				    archive_read_support_format_empty } },
-	[TYPE_SFX] = { "self-extracting", .is_maybe = TRUE,
-		       .enable = { archive_read_support_format_zip,
-				   archive_read_support_format_7zip,
-				   archive_read_support_format_rar,
-				   archive_read_support_format_rar5,
-				   archive_read_support_format_cab,
-				   archive_read_support_format_lha } },
 	/* known, so that they do not pass as something without content */
 	[TYPE_ARJ] = { "arj" },
 	[TYPE_ACE] = { "ace" },
@@ -136,8 +128,6 @@ static const struct {
 	{ TYPE_CPIO, 90, 0, 6, "070701" },
 	{ TYPE_CPIO, 90, 0, 6, "070702" },
 	{ TYPE_CPIO, 90, 0, 6, "070707" },
-	{ TYPE_SFX, 10, 0, 2, "MZ" },
-	{ TYPE_SFX, 10, 0, 4, "\177ELF" },
 	{ TYPE_ACE, 5, 7, 7, "**ACE**" },
 	{ TYPE_ZOO, 5, 20, 4, "\334\247\304\375" },
 	{ TYPE_LZO, 5, 0, 9, "\211LZO\000\r\n\032\n" },
@@ -284,12 +274,6 @@ gboolean
 archive_type_is_zip(const ArchiveType *type)
 {
 	return type == &types[TYPE_ZIP];
-}
-
-gboolean
-archive_type_is_executable(const ArchiveType *type)
-{
-	return type == &types[TYPE_SFX];
 }
 
 gboolean

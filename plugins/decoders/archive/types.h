@@ -23,7 +23,6 @@ typedef struct {
 /* The type, and how sure that is (1 to 100); NULL and 0 for what is none. */
 const ArchiveType *archive_type(const AmPartInfo *info, const guint8 *head, gsize len, int *bid);
 gboolean archive_type_is_zip(const ArchiveType *type);
-gboolean archive_type_is_executable(const ArchiveType *type);
 /* Is this the type whose mark lies behind the head?  Such a mark must be looked for in the content:
  * *offset, *mark and *len say which. */
 gboolean archive_type_has_late_mark(const ArchiveType *type, goffset *offset, const char **mark,

@@ -82,11 +82,10 @@ zip_find_end(ArchiveSource *source)
 		const guint8 *at = tail + i;
 		if (at[0] != 'P' || memcmp(at, "PK\005\006", 4) != 0)
 			continue;
-		guint32 size = zip_le32(at + 12), offset = zip_le32(at + 16);
+		guint32 size = zip_le32(at + 12);
 		gint64 position = start + i;
 		if (zip_le16(at + 20) <= got - i - END_BYTES &&
-		    (size == UNKNOWN_32 || offset == UNKNOWN_32 ||
-		     (gint64)size + offset <= position))
+		    (size == UNKNOWN_32 || (gint64)size <= position))
 			return position;
 	}
 	return -1;
@@ -120,10 +119,12 @@ zip_read_end(ArchiveSource *source, gint64 at, ZipLook *look, ZipEnd *end)
 		*end = (ZipEnd){ zip_le64(more + 32), zip_le64(more + 40), zip_le64(more + 48) };
 		behind = (gint64)where;
 	}
-	if (end->size > (guint64)behind || end->offset > (guint64)behind - end->size)
+	if (end->size > (guint64)behind || end->offset > G_MAXINT64 / 2)
 		return FALSE;
-	/* what stands in front of the archive is not counted by some writers */
+	/* what stands in front of the archive is not counted by some writers; and by others it is, but
+	 * has been cut off since */
 	look->start = behind - (gint64)(end->size + end->offset);
+	look->is_odd = look->start < 0;
 	return end->size <= DIRECTORY_MAX;
 }
 
@@ -362,7 +363,7 @@ static void
 zip_look_between(ArchiveSource *source, ZipLook *look, guint64 directory)
 {
 	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
-	guint64 at = (guint64)look->start, left = GAP_MAX;
+	guint64 at = (guint64)MAX(look->start, 0), left = GAP_MAX;
 	gboolean is_first = TRUE;
 	ZipLocal local;
 	if (zip_read_local(source, 0, &local))

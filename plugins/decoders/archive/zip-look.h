@@ -38,7 +38,7 @@ typedef struct {
 	gboolean is_odd;	 /* members are to be read one by one */
 	const char *ambiguous;	 /* readers may disagree, and why; NULL not */
 	guint n_encrypted;
-	gint64 start; /* where the archive begins */
+	gint64 start; /* that offsets count from; may be negative */
 	gint64 end;   /* and ends */
 } ZipLook;
 
