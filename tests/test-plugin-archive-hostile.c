@@ -199,6 +199,31 @@ test_two_zips(void)
 	run_clear(&run);
 }
 
+/* A gap full of marks is searched in linear time. */
+static void
+test_marks(void)
+{
+	static const Member members[] = { { "a", "a", "one" }, { "b", "b", "two" }, { NULL } };
+	g_autoptr(GByteArray) zip = zip_of(members);
+	for (guint i = 0; i < 2; i++) {
+		static const char real[] = "PK\003\004\024\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+					   "\0\0\1\0\377\377";
+		g_autoptr(GByteArray) all = g_byte_array_new();
+		while (all->len < 6 << 20)
+			put(all, real, i == 0 ? 4 : sizeof real - 1);
+		put(all, zip->data, zip->len);
+		Run run;
+		gint64 start = g_get_monotonic_time();
+		run_bid(&run, "a.zip", all->data, all->len);
+		run.decode.children_left = 100;
+		run_decode(&run);
+		g_assert_cmpint(g_get_monotonic_time() - start, <, 5 * G_USEC_PER_SEC);
+		g_assert_cmphex(run.decode.marks & AM_PART_AMBIGUOUS, ==, i == 0 ? 0 : AM_PART_AMBIGUOUS);
+		run_assert_child(&run, "a", 0, "one", 3);
+		run_clear(&run);
+	}
+}
+
 /* Offsets that count what stood in front once: the end of a self-extracting program. */
 static void
 test_cut_off(void)
@@ -535,6 +560,7 @@ main(int argc, char **argv)
 	g_test_add_func("/archive-hostile/zips", test_zips);
 	g_test_add_func("/archive-hostile/two-zips", test_two_zips);
 	g_test_add_func("/archive-hostile/cut-off", test_cut_off);
+	g_test_add_func("/archive-hostile/marks", test_marks);
 	g_test_add_func("/archive-hostile/overlap", test_overlap);
 	g_test_add_func("/archive-hostile/broken-directory", test_broken_directory);
 	g_test_add_func("/archive-hostile/passwords", test_passwords);

@@ -174,14 +174,19 @@ find_in_window(FindSource *source, const guint8 *window, gsize len, gint64 offse
 	const guint8 *at = window, *hit;
 	while ((hit = memmem(at, len - (gsize)(at - window), finds[kind].mark, finds[kind].len)) !=
 	       NULL) {
-		guint8 header[HEADER_BYTES];
+		guint8 copy[HEADER_BYTES];
+		const guint8 *header = copy;
 		gint64 start = offset + (hit - window) - finds[kind].back, end;
 		at = hit + 1;
 		if (start < from)
 			continue;
 		if (start >= found->start)
 			return;
-		gssize got = find_pread(source, header, sizeof header, start);
+		gssize got = sizeof copy;
+		if (start >= offset && start + got <= offset + (gint64)len)
+			header = window + (start - offset); /* a file may be full of them */
+		else
+			got = find_pread(source, copy, sizeof copy, start);
 		gint64 left = source->size - start;
 		if (got < SIGNATURE_BYTES ||
 		    !finds[kind].check(header, (gsize)got, left, &end))

@@ -26,6 +26,8 @@
 #define DIRECTORY_MAX (32 << 20)
 #define NAME_MAX_BYTES 4096
 #define GAP_MAX (16 << 20) /* of gaps, altogether, that are searched */
+#define GAP_BLOCK 65536
+#define HIDDEN_NAME_MAX 1024
 #define UNKNOWN_32 0xffffffffU
 
 #define FLAG_ENCRYPTED 0x0001
@@ -299,7 +301,7 @@ zip_add_hidden(ArchiveSource *source, ZipLook *look, guint64 offset, guint64 end
 	ZipLocal local;
 	guint64 unused = 0;
 	if (!zip_read_local(source, offset, &local) || local.name_len == 0 ||
-	    local.name_len > 1024 || !zip_is_method(zip_le16(local.bytes + 8)) ||
+	    local.name_len > HIDDEN_NAME_MAX || !zip_is_method(zip_le16(local.bytes + 8)) ||
 	    LOCAL_BYTES + local.name_len + local.extra_len > end - offset)
 		return FALSE;
 	ZipMember *member = g_new0(ZipMember, 1);
@@ -326,29 +328,46 @@ zip_add_hidden(ArchiveSource *source, ZipLook *look, guint64 offset, guint64 end
 	return TRUE;
 }
 
+/* A first look that costs nothing: a file may be full of such marks. */
+static gboolean
+zip_may_be_local(const guint8 *at, gsize len)
+{
+	return len < LOCAL_BYTES ||
+	       (zip_is_method(zip_le16(at + 8)) && zip_le16(at + 26) > 0 &&
+		zip_le16(at + 26) <= HIDDEN_NAME_MAX);
+}
+
+/* In a block that stands at `start`; returns where to go on. */
+static guint64
+zip_search_block(ArchiveSource *source, ZipLook *look, const guint8 *block, gsize len,
+		 guint64 start, guint64 end)
+{
+	const guint8 *at = block, *hit;
+	while ((hit = memmem(at, len - (gsize)(at - block), "PK\003\004", 4)) != NULL) {
+		guint64 offset = start + (guint64)(hit - block);
+		at = hit + 4;
+		if (!zip_may_be_local(hit, len - (gsize)(hit - block)) ||
+		    !zip_add_hidden(source, look, offset, end))
+			continue;
+		const ZipMember *member = look->members->pdata[look->members->len - 1];
+		return member->data +
+		       ((member->flags & FLAG_SIZES_BEHIND) != 0 ? 0 : member->packed);
+	}
+	return start + MAX(len - 3, (gsize)(at - block));
+}
+
 static void
 zip_search_gap(ArchiveSource *source, ZipLook *look, guint64 start, guint64 end, guint64 *left)
 {
-	guint8 block[8192];
+	g_autofree guint8 *block = g_malloc(GAP_BLOCK);
 	guint64 limit = MIN(end, start + *left);
 	*left -= MIN(*left, limit - MIN(start, limit));
 	while (start + LOCAL_BYTES < limit && look->members->len < MEMBERS_MAX) {
-		gsize want = (gsize)MIN(sizeof block, limit - start);
+		gsize want = (gsize)MIN(GAP_BLOCK, limit - start);
 		gssize got = archive_source_peek(source, block, want, (goffset)start);
 		if (got < LOCAL_BYTES)
 			return;
-		const guint8 *hit = memmem(block, (gsize)got, "PK\003\004", 4);
-		if (hit == NULL) {
-			start += (guint64)got - 3;
-			continue;
-		}
-		start += (guint64)(hit - block);
-		if (!zip_add_hidden(source, look, start, end)) {
-			start += 4;
-			continue;
-		}
-		const ZipMember *member = look->members->pdata[look->members->len - 1];
-		start = member->data + ((member->flags & FLAG_SIZES_BEHIND) != 0 ? 0 : member->packed);
+		start = zip_search_block(source, look, block, (gsize)got, start, end);
 	}
 }
 
