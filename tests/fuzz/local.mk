@@ -8,7 +8,7 @@ AM_FUZZ_LDFLAGS += -fsanitize=fuzzer
 else
 AM_FUZZ_SOURCES += tests/fuzz/driver.c
 endif
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/driver.c
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/driver.c tests/fuzz/fuzz-inspect.dict
 dist_check_SCRIPTS += tests/fuzz/run-corpus
 TESTS += tests/fuzz/run-corpus
 
