@@ -232,7 +232,7 @@ test_deaths(void)
 		const char *body, *log;
 	} deaths[] = {
 		{ "CRASH-ME", "SIGABRT" },
-		{ "CONNECT-ME", "SIGSYS (stopped by the sandbox)" },
+		{ "CONNECT-ME", "SIGSYS (stopped by the sandbox: socket), in plugin box, with mail test" },
 	};
 	start_ready(&fixture, "workers = 1\n");
 	for (gsize i = 0; i < G_N_ELEMENTS(deaths); i++) {

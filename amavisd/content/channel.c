@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* See channel.h.  A pair of datagram sockets: one record is one datagram, 'R' or 'L' with a level
- * and text. */
+/* See channel.h.  A pair of sockets that keep packets apart: one record is one packet, 'R' or 'L' with
+ * a level and text.  No datagrams: such a socket would send to any other in the file system, too. */
 
 #include <config.h>
 
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ gboolean
 am_channel_open(int fds[2], GError **error)
 {
 	const int on = 1;
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds) != 0) {
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "cannot make a socket pair");
 		return FALSE;
 	}
@@ -37,9 +38,12 @@ am_channel_tell_ready(int fd, GError **error)
 {
 	const char record[] = { AM_CHANNEL_READY, 0 };
 	ssize_t n;
-	do
-		n = send(fd, record, sizeof record, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	while ((n = send(fd, record, sizeof record, MSG_NOSIGNAL)) < 0 &&
+	       (errno == EINTR || errno == EAGAIN)) {
+		/* another worker may have made our common end non-blocking */
+		struct pollfd wait = { .fd = fd, .events = POLLOUT };
+		(void)poll(&wait, 1, 1000);
+	}
 	if (n < 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "cannot tell the zygote");
 		return FALSE;

@@ -19,6 +19,7 @@
 #include "content/host.h"
 #include "content/mime.h"
 #include "content/part.h"
+#include "content/stage.h"
 #include "mail/spool.h"
 
 #define HEAP_KEPT_BYTES (2 << 20)  /* of free memory between mails */
@@ -124,7 +125,9 @@ inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **r
 	AmDecode decode = { .part = part, .instance = instance, .locked = locked };
 	g_autoptr(GError) error = NULL;
 	am_instance_lock(instance);
+	am_stage_plugin(instance->name);
 	gboolean ok = instance->plugin->plugin.decoder->decode(instance->data, &decode, &error);
+	am_stage_plugin(NULL);
 	am_instance_unlock(instance);
 	if (!ok) { /* its own failure; the part stays as it is (features D31) */
 		decode.marks |= AM_PART_UNDECODED;
@@ -252,7 +255,9 @@ inspector_scan(AmInspector *inspector, const AmInspectRequest *request, int mail
 		g_autoptr(GError) error = NULL;
 		gint64 start = g_get_monotonic_time();
 		am_instance_lock(instance);
+		am_stage_plugin(instance->name);
 		gboolean ok = instance->plugin->plugin.scanner->scan(instance->data, &scan, &error);
+		am_stage_plugin(NULL);
 		am_instance_unlock(instance);
 		am_report_add_scanner(report, instance->name,
 				      (guint32)MIN(g_get_monotonic_time() - start, G_MAXUINT32));
@@ -276,4 +281,11 @@ am_inspector_run(AmInspector *inspector, const AmInspectRequest *request, int ma
 	report->scan_us = (guint32)MIN(g_get_monotonic_time() - decoded, G_MAXUINT32);
 	am_part_tree_clear(inspector->tree);
 	return report;
+}
+
+void
+am_inspector_forget(AmInspector *inspector)
+{
+	am_digest_start(inspector->digest); /* has the last bytes in its state */
+	am_types_forget(inspector->types);
 }

@@ -38,5 +38,7 @@ AmInspector *am_inspector_new(AmRegistry *registry, const AmContentLimits *limit
 void am_inspector_free(AmInspector *inspector);
 /* Never fails: what could not be done is in the report.  mail_fd is borrowed. */
 AmReport *am_inspector_run(AmInspector *inspector, const AmInspectRequest *request, int mail_fd);
+/* Overwrites what it and its libraries keep of the last mail. */
+void am_inspector_forget(AmInspector *inspector);
 /* The functions a decoder or sandbox scanner sees; static, to be put in front of load(). */
 const AmHost *am_content_host(void);

@@ -8,6 +8,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/host-decode.c \
 	amavisd/content/host.c \
 	amavisd/content/host.h \
+	amavisd/content/inherited.c \
+	amavisd/content/inherited.h \
 	amavisd/content/inspect.c \
 	amavisd/content/inspect.h \
 	amavisd/content/markers.c \
@@ -36,11 +38,17 @@ libamavisd_la_SOURCES += \
 	amavisd/content/reader.h \
 	amavisd/content/remove.c \
 	amavisd/content/remove.h \
+	amavisd/content/reuse.c \
+	amavisd/content/reuse.h \
 	amavisd/content/sandbox-landlock.c \
 	amavisd/content/sandbox-private.h \
 	amavisd/content/sandbox-seccomp.c \
 	amavisd/content/sandbox.c \
 	amavisd/content/sandbox.h \
+	amavisd/content/scrub.c \
+	amavisd/content/scrub.h \
+	amavisd/content/stage.c \
+	amavisd/content/stage.h \
 	amavisd/content/transfer.c \
 	amavisd/content/transfer.h \
 	amavisd/content/types-short.c \

@@ -23,5 +23,8 @@
  * is not there at all *is_there is FALSE and nothing was done. */
 gboolean am_sandbox_landlock(const AmSandboxLimits *limits, GString *missing, gboolean *is_there,
 			     GError **error);
-/* Only the system calls on the list; those that no honest worker makes end the process. */
+/* How many system calls are allowed, allowed for some arguments, and end the process. */
+void am_sandbox_count_calls(guint *n_allowed, guint *n_partly, guint *n_killing);
+/* Only the system calls on the list; those that no honest worker makes end the process, their number on
+ * the stage (stage.h). */
 gboolean am_sandbox_seccomp(GError **error);

@@ -6,6 +6,11 @@
  * an intruder would try ends the process with SIGSYS, so that it is seen; all else says EPERM, as a
  * library may well ask for something optional and take no for an answer.
  *
+ * The end comes in two steps, so that the log can name the call: the kernel refuses it and runs our
+ * SIGSYS handler, which leaves the number on the stage and makes a call that kills at once.  The filter
+ * lets nobody change that handler; whoever spoils its stack or blocks the signal is killed by the
+ * kernel for it.  The refused call is never made in any case.
+ *
  * Memory is never executable once the filter stands: mmap() and mprotect() with PROT_EXEC fail,
  * which also means that no shared object can be loaded (charset converters, plugins: all before). */
 
@@ -17,11 +22,14 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "content/stage.h"
 
 static const int allowed_calls[] = {
 	/* bytes of open files */
@@ -74,13 +82,10 @@ static const int allowed_calls[] = {
 	SCMP_SYS(renameat),
 	SCMP_SYS(renameat2),
 	SCMP_SYS(umask),
-	SCMP_SYS(chmod),
-	SCMP_SYS(fchmod),
 	SCMP_SYS(flock),
-	/* memory; mmap and mprotect by rules below */
+	/* memory; mmap, mprotect and mremap by rules below */
 	SCMP_SYS(brk),
 	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
 	SCMP_SYS(msync),
 	SCMP_SYS(mincore),
@@ -106,12 +111,9 @@ static const int allowed_calls[] = {
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
-	SCMP_SYS(shutdown),
 	SCMP_SYS(getsockopt),
 	SCMP_SYS(getsockname),
-	SCMP_SYS(setsockopt),
-	/* signals of its own */
-	SCMP_SYS(rt_sigaction),
+	/* signals of its own; rt_sigaction by rules below */
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigpending),
@@ -160,6 +162,9 @@ static const int killing_calls[] = {
 	SCMP_SYS(connect),
 	SCMP_SYS(bind),
 	SCMP_SYS(listen),
+	/* the listening socket belongs to all workers */
+	SCMP_SYS(shutdown),
+	SCMP_SYS(setsockopt),
 	/* privileges, name spaces, the file system as a whole */
 	SCMP_SYS(setuid),
 	SCMP_SYS(setgid),
@@ -199,7 +204,6 @@ static const int killing_calls[] = {
 	SCMP_SYS(delete_module),
 	SCMP_SYS(kexec_load),
 	SCMP_SYS(kexec_file_load),
-	SCMP_SYS(reboot),
 	SCMP_SYS(swapon),
 	SCMP_SYS(swapoff),
 	SCMP_SYS(syslog),
@@ -215,6 +219,52 @@ static const int killing_calls[] = {
 	SCMP_SYS(vmsplice),
 };
 
+/* What kills at once; no honest program has a use for it. */
+#define KILLING_CALL SCMP_SYS(reboot)
+
+static void
+seccomp_on_sigsys(int number, siginfo_t *info, void *context)
+{
+	(void)number, (void)context;
+	am_stage_call(info->si_syscall);
+	for (;;)
+		(void)syscall(KILLING_CALL, 0, 0, 0, 0);
+}
+
+static gboolean
+seccomp_catch(GError **error)
+{
+	struct sigaction action = { .sa_sigaction = seccomp_on_sigsys, .sa_flags = SA_SIGINFO };
+	sigset_t mask;
+	(void)sigfillset(&action.sa_mask);
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGSYS);
+	if (sigaction(SIGSYS, &action, NULL) == 0 && sigprocmask(SIG_UNBLOCK, &mask, NULL) == 0)
+		return TRUE;
+	am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: SIGSYS");
+	return FALSE;
+}
+
+/* All signals but the two that hold the sandbox together. */
+static int
+seccomp_add_sigaction(scmp_filter_ctx filter)
+{
+	int rc = 0;
+	for (int number = 1; number < 65; number++)
+		if (number != SIGSYS && number != SIGXCPU)
+			rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 1,
+					       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)number));
+	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(rt_sigaction), 1,
+			       SCMP_A0(SCMP_CMP_EQ, SIGSYS));
+	return rc | seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(rt_sigaction), 1,
+				     SCMP_A0(SCMP_CMP_EQ, SIGXCPU));
+}
+
+/* mmap, mprotect, mremap, rt_sigaction, tgkill, kill, prlimit64, ioctl, prctl, fcntl; getrlimit and
+ * setrlimit are allowed beside; clone, clone3 and KILLING_CALL kill */
+#define CONDITIONAL_CALLS 10
+#define KILLING_ALONE 3
+
 /* Allowed for some arguments only. */
 static int
 seccomp_add_conditional(scmp_filter_ctx filter)
@@ -228,13 +278,17 @@ seccomp_add_conditional(scmp_filter_ctx filter)
 			       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 			       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	/* as realloc() does; moving code over other code is not wanted */
+	rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 1,
+			       SCMP_A3(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)MREMAP_MAYMOVE, 0));
+	rc |= seccomp_add_sigaction(filter);
 	/* abort() and raise(), and the session's limits; a signal to anybody else ends it */
 	rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 			       SCMP_A0(SCMP_CMP_EQ, me));
-	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(tgkill), 1,
+	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(tgkill), 1,
 			       SCMP_A0(SCMP_CMP_NE, me));
 	rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_EQ, me));
-	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(kill), 1,
+	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(kill), 1,
 			       SCMP_A0(SCMP_CMP_NE, me));
 	rc |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
 			       SCMP_A0(SCMP_CMP_EQ, 0));
@@ -251,8 +305,9 @@ seccomp_add_conditional(scmp_filter_ctx filter)
 				       SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
 	/* pthread_create() tries clone3 first, and goes back to clone when that is unknown, as its
 	 * arguments cannot be seen by a filter; neither threads nor processes are made here. */
-	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone3), 0);
-	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 0);
+	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, KILLING_CALL, 0);
+	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(clone3), 0);
+	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(clone), 0);
 	return rc;
 }
 
@@ -272,7 +327,7 @@ seccomp_fill(scmp_filter_ctx filter, GError **error)
 			return seccomp_fail(error, rc, "cannot allow a call");
 	}
 	for (gsize i = 0; i < G_N_ELEMENTS(killing_calls); i++) {
-		int rc = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, killing_calls[i], 0);
+		int rc = seccomp_rule_add(filter, SCMP_ACT_TRAP, killing_calls[i], 0);
 		if (rc != 0)
 			return seccomp_fail(error, rc, "cannot forbid a call");
 	}
@@ -280,9 +335,28 @@ seccomp_fill(scmp_filter_ctx filter, GError **error)
 						    : seccomp_fail(error, 0, "cannot add a rule");
 }
 
+char *
+am_sandbox_call_name(int number)
+{
+	char *known = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+	char *name = known != NULL ? g_strdup(known) : g_strdup_printf("%d", number);
+	free(known);
+	return name;
+}
+
+void
+am_sandbox_count_calls(guint *n_allowed, guint *n_partly, guint *n_killing)
+{
+	*n_allowed = G_N_ELEMENTS(allowed_calls);
+	*n_partly = CONDITIONAL_CALLS;
+	*n_killing = G_N_ELEMENTS(killing_calls) + KILLING_ALONE;
+}
+
 gboolean
 am_sandbox_seccomp(GError **error)
 {
+	if (!seccomp_catch(error))
+		return FALSE;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (filter == NULL)
 		return seccomp_fail(error, -ENOMEM, "cannot make a seccomp filter");

@@ -25,5 +25,8 @@ typedef struct {
  * "" nothing; to be freed. */
 gboolean am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error);
 
+/* The name of the system call with that number; to be freed. */
+char *am_sandbox_call_name(int number);
+
 /* Inside: `seconds` more of CPU time from now, for the next mail. */
 gboolean am_sandbox_allow_cpu(guint seconds, GError **error);

@@ -337,6 +337,12 @@ am_types_new(GError **error)
 }
 
 void
+am_types_forget(AmTypes *types)
+{
+	(void)magic_buffer(types->magic, "", 0);
+}
+
+void
 am_types_free(AmTypes *types)
 {
 	if (types == NULL)

@@ -15,6 +15,8 @@ typedef struct _AmTypes AmTypes; /* one for each process; not for several thread
 
 /* Loads libmagic's database; before the fork. */
 AmTypes *am_types_new(GError **error);
+/* Overwrites what libmagic keeps of the last content. */
+void am_types_forget(AmTypes *types);
 void am_types_free(AmTypes *types);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmTypes, am_types_free)
 

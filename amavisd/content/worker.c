@@ -4,6 +4,10 @@
 
 /* A worker's life: own directories, plugins told of the fork, warmed up, the sandbox, "ready", mails.
  *
+ * Between two mails memory is overwritten (scrub.h) and compared with what it was (reuse.h); a worker
+ * that is not as before, or whose mail went wrong, ends.  The last mail of a worker finds it without the
+ * listening socket: with `mails_per_worker = 1`, who takes over a worker gets no mail but his own.
+ *
  * Idle workers block in accept(), so that the kernel hands each connection to exactly one of them.
  * SIGTERM makes the listening socket non-blocking and sets a flag: workers then take what is queued
  * until there is nothing, and end.  The signal is only let in around accept(); inspection of a mail
@@ -27,13 +31,15 @@
 
 #include "content/channel.h"
 #include "content/host.h"
+#include "content/reuse.h"
 #include "content/sandbox.h"
+#include "content/scrub.h"
 #include "mail/exchange.h"
 #include "mail/fd.h"
 
-#define REQUEST_TIME_S 10 /* a session that connected has sent its request by then */
 #define LAST_MOMENT_US (2 * G_USEC_PER_SEC) /* of a mail's time are kept for the report */
 #define TRIM_BYTES (8u << 20)		    /* after a mail of this size memory is given back */
+#define GROWTH_PART 4			    /* of memory_limit may stay in use after a mail */
 #define EXTRA_DESCRIPTORS 8192		    /* contents above 64 KiB have one each */
 
 /* What the signal handler and the host's log need; set once before they are used. */
@@ -185,25 +191,42 @@ worker_deadline(const AmWorkerSetup *setup, const AmInspectRequest *request)
 	return request->deadline_us > 0 ? MIN(request->deadline_us, own) : own;
 }
 
-/* A session that went away is no concern of ours; it has its own log. */
-static void
+/* What was not as it should be; NULL nothing. To be freed. */
+static char *
+worker_judge(const AmReport *report)
+{
+	if (report->failures->len > 0) {
+		const AmScanFailure *failure = report->failures->pdata[0];
+		return g_strdup_printf("%s failed", failure->scanner);
+	}
+	for (guint i = 0; i < report->findings->len; i++) {
+		const AmFinding *finding = report->findings->pdata[i];
+		if (strcmp(finding->kind, "limit") == 0 &&
+		    (g_strcmp0(finding->name, "time") == 0 ||
+		     g_strcmp0(finding->name, "storage") == 0))
+			return g_strdup_printf("limit %s was reached", finding->name);
+	}
+	return NULL;
+}
+
+/* A session that went away is no concern of ours; it has its own log.  What is returned is as for
+ * worker_judge(). */
+static char *
 worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
 {
-	const struct timeval patience = { .tv_sec = REQUEST_TIME_S };
 	AmInspectRequest request = { .mail_size = 0 };
 	g_auto(AmFd) mail_fd = -1;
 	g_autoptr(GError) error = NULL;
 
-	(void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	(void)setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	/* the request first: before it, the session's socket may not yet ask for our process id */
 	if (!am_sandbox_allow_cpu(setup->time_s, &error) ||
 	    !am_exchange_receive_request(socket, &request, &mail_fd, &error) ||
 	    !am_exchange_send_hello(socket, &error)) {
 		worker_log(AM_LOG_DEBUG, error->message);
 		am_inspect_request_clear(&request);
-		return;
+		return NULL;
 	}
+	am_stage_begin(request.mail_id);
 	request.deadline_us = worker_deadline(setup, &request);
 	g_autoptr(AmReport) report = am_inspector_run(inspector, &request, mail_fd);
 	g_autoptr(GBytes) bytes = am_report_serialize(report);
@@ -212,15 +235,55 @@ worker_serve(const AmWorkerSetup *setup, AmInspector *inspector, int socket)
 	if (request.mail_size >= TRIM_BYTES)
 		(void)malloc_trim(0);
 	am_inspect_request_clear(&request);
+	return worker_judge(report);
+}
+
+/* FALSE: this was the last mail.  The session has its answer and waits no longer. */
+static gboolean
+worker_is_fit(AmInspector *inspector, AmReuse *reuse, char *why)
+{
+	AmLogLevel level = AM_LOG_INFO;
+	am_inspector_forget(inspector);
+	am_scrub_stack();
+	g_autofree char *left = am_reuse_check(reuse);
+	if (left != NULL)
+		level = AM_LOG_WARNING;
+	const char *reason = left != NULL ? left : why;
+	if (reason != NULL) {
+		g_autofree char *text = g_strdup_printf("ends after mail %s: %s", am_stage_mail(), reason);
+		worker_log(level, text);
+	}
+	g_free(why);
+	return reason == NULL;
+}
+
+static void
+worker_take_mails(const AmWorkerSetup *setup, AmInspector *inspector, AmReuse *reuse)
+{
+	gboolean is_fit = TRUE;
+	for (guint n = 1; n <= setup->mails && is_fit; n++) {
+		g_auto(AmFd) socket = worker_accept(setup);
+		if (socket < 0)
+			break;
+		if (n == setup->mails)
+			(void)close(setup->listen_fd); /* others have it */
+		char *why = worker_serve(setup, inspector, socket);
+		am_fd_clear(&socket);
+		is_fit = n == setup->mails || worker_is_fit(inspector, reuse, why);
+		if (n == setup->mails)
+			g_free(why);
+		am_stage_end();
+	}
 }
 
 int
-am_worker_run(const AmWorkerSetup *setup, pid_t zygote_pid)
+am_worker_run(const AmWorkerSetup *setup, AmStage *stage, pid_t zygote_pid)
 {
 	g_autofree char *work = am_worker_work_directory(setup, getpid());
 	g_autofree char *spool = am_worker_spool_directory(setup, getpid());
 	g_autoptr(GError) error = NULL;
 
+	am_stage_use(stage);
 	worker_listen_fd = setup->listen_fd;
 	worker_channel_fd = setup->channel_fd;
 	worker_set_signals();
@@ -232,21 +295,27 @@ am_worker_run(const AmWorkerSetup *setup, pid_t zygote_pid)
 	/* where libraries look for a place for temporary files */
 	if (!g_setenv("TMPDIR", work, TRUE) || chdir(work) != 0)
 		return worker_fail("chdir", NULL);
+	if (!am_inherited_drop(setup->inherited, &error))
+		return worker_fail("descriptors", error);
 	if (!worker_prepare_plugins(setup->registry, &error))
 		return worker_fail("plugins", error);
 	AmInspector *inspector =
 		am_inspector_new(setup->registry, &setup->limits, setup->types, spool);
+	AmReuse *reuse = am_reuse_new(setup->registry, work, spool,
+				      setup->memory_bytes / GROWTH_PART, &error);
+	if (reuse == NULL)
+		return worker_fail("state", error);
 	if (!worker_enter_sandbox(setup, work, spool, &error))
 		return worker_fail("sandbox", error);
+	if (setup->mails > 1)
+		am_scrub_start();
+	if (!am_reuse_start(reuse, &error))
+		return worker_fail("state", error);
 	if (!am_channel_tell_ready(setup->channel_fd, &error))
 		return 1;
 
-	for (guint n = 0; n < setup->mails; n++) {
-		g_auto(AmFd) socket = worker_accept(setup);
-		if (socket < 0)
-			break;
-		worker_serve(setup, inspector, socket);
-	}
+	worker_take_mails(setup, inspector, reuse);
+	am_reuse_free(reuse);
 	am_inspector_free(inspector);
 	return 0;
 }

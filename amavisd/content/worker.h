@@ -7,7 +7,9 @@
 
 #include <glib.h>
 
+#include "content/inherited.h"
 #include "content/inspect.h"
+#include "content/stage.h"
 #include "content/types.h"
 #include "plugin/registry.h"
 
@@ -24,6 +26,7 @@ typedef struct {
 	guint64 memory_bytes;
 	gboolean is_best_effort;
 	char **passwords; /* that limits points to */
+	AmInherited *inherited; /* what workers must not keep */
 } AmWorkerSetup;
 
 /* Directories of the worker with that pid; to be freed. */
@@ -32,4 +35,4 @@ char *am_worker_spool_directory(const AmWorkerSetup *setup, pid_t pid);
 
 /* The life of the calling process, which zygote_pid has just forked, as a worker.  Returns its exit
  * status: 0 all mails done or told to end. */
-int am_worker_run(const AmWorkerSetup *setup, pid_t zygote_pid);
+int am_worker_run(const AmWorkerSetup *setup, AmStage *stage, pid_t zygote_pid);

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "content/channel.h"
@@ -31,6 +32,8 @@
 #include "content/names.h"
 #include "content/passwords.h"
 #include "content/remove.h"
+#include "content/sandbox.h"
+#include "content/stage.h"
 #include "content/worker.h"
 #include "log/log.h"
 #include "mail/fd.h"
@@ -40,18 +43,27 @@
 #define BACKOFF_FIRST_US (100 * 1000)
 #define BACKOFF_MOST_US (10 * G_USEC_PER_SEC)
 #define FAILURES_AT_START 3 /* workers that end before any was ready: give up */
-#define LINES_PER_SECOND 50 /* of all workers together in the log */
+#define LINES_PER_SECOND 50 /* of one worker in the log */
+#define LINES_TOO_MANY 20000 /* of one worker in a second: it is ended */
+#define WATCH_US G_USEC_PER_SEC
+#define LATE_US (5 * G_USEC_PER_SEC) /* behind the session, which ends it at time_limit */
 #define DRAIN_EXTRA_US (10 * G_USEC_PER_SEC)
 
 typedef struct {
 	pid_t pid;
 	gboolean is_ready;
+	AmStage *stage;
+	guint32 mails;	/* begun when cpu_us was read */
+	gint64 cpu_us;
+	gint64 second; /* that n_lines counts in */
+	guint n_lines;
 } Worker;
 
 typedef struct {
 	const AmGeneration *generation;
 	AmWorkerSetup setup;
 	GArray *workers; /* Worker */
+	Worker others;	 /* counts the lines of helpers and of workers that are gone */
 	guint n_wanted;
 	int signal_fd, channel_fd;
 	sigset_t old_mask;
@@ -59,9 +71,7 @@ typedef struct {
 	ino_t socket_inode;
 	gboolean is_ready, is_stale, is_ending, has_failed;
 	guint n_failures; /* in a row, before ready */
-	gint64 next_fork_us, next_stale_us, kill_us;
-	gint64 second; /* that n_lines counts in */
-	guint n_lines;
+	gint64 next_fork_us, next_stale_us, next_watch_us, kill_us;
 } Zygote;
 
 static void
@@ -211,6 +221,11 @@ zygote_start(Zygote *zygote)
 	g_autoptr(GError) error = NULL;
 	int channel[2];
 	zygote_configure(zygote);
+	zygote->setup.inherited = am_inherited_new(&error);
+	if (zygote->setup.inherited == NULL) {
+		zygote_error(zygote, error->message);
+		return FALSE;
+	}
 	if (!zygote_read_passwords(zygote, &error) || !zygote_catch_signals(zygote, &error)) {
 		zygote_error(zygote, error->message);
 		return FALSE;
@@ -247,19 +262,25 @@ zygote_back_off(Zygote *zygote)
 static void
 zygote_fork(Zygote *zygote)
 {
+	g_autoptr(GError) error = NULL;
 	pid_t self = getpid();
-	pid_t pid = fork();
+	AmStage *stage = am_stage_new(&error);
+	pid_t pid = stage != NULL ? fork() : -1;
 	if (pid < 0) {
-		am_error("content: cannot fork a worker: %s", g_strerror(errno));
+		am_error("content: cannot fork a worker: %s",
+			 error != NULL ? error->message : g_strerror(errno));
+		am_stage_free(stage);
 		zygote_back_off(zygote);
 		return;
 	}
 	if (pid == 0) {
 		(void)close(zygote->signal_fd);
 		(void)close(zygote->channel_fd);
-		_exit(am_worker_run(&zygote->setup, self));
+		_exit(am_worker_run(&zygote->setup, stage, self));
 	}
-	Worker worker = { .pid = pid };
+	if (!am_stage_keep(stage, &error)) /* the next worker would see it: not a wall, but odd */
+		am_warning("content: %s", error->message);
+	Worker worker = { .pid = pid, .stage = stage };
 	g_array_append_val(zygote->workers, worker);
 }
 
@@ -301,17 +322,36 @@ zygote_clean_up_after(const Zygote *zygote, pid_t pid)
 	}
 }
 
-static void
-zygote_log_end(pid_t pid, int status)
+/* ", in plugin X, with mail Y": as far as the worker said so. */
+static char *
+zygote_describe(const AmStage *stage)
 {
-	if (WIFSIGNALED(status)) {
+	GString *text = g_string_new(NULL);
+	if (stage->since_us == 0)
+		return g_string_free(text, FALSE);
+	if (stage->plugin[0] != '\0')
+		g_string_append_printf(text, ", in plugin %s", stage->plugin);
+	g_string_append_printf(text, ", with mail %s", stage->mail_id);
+	return g_string_free(text, FALSE);
+}
+
+static void
+zygote_log_end(const Worker *worker, int status)
+{
+	AmStage stage;
+	am_stage_read(worker->stage, &stage);
+	g_autofree char *at = zygote_describe(&stage);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+		g_autofree char *call = stage.call >= 0 ? am_sandbox_call_name(stage.call) : NULL;
+		am_warning("content: worker %d ended by signal SIGSYS (stopped by the sandbox%s%s)%s",
+			   (int)worker->pid, call != NULL ? ": " : "", call != NULL ? call : "", at);
+	} else if (WIFSIGNALED(status)) {
 		const char *name = sigabbrev_np(WTERMSIG(status));
-		am_warning("content: worker %d ended by signal SIG%s%s", (int)pid,
-			   name != NULL ? name : "?",
-			   WTERMSIG(status) == SIGSYS ? " (stopped by the sandbox)" : "");
-	} else if (WEXITSTATUS(status) != 0) {
-		am_warning("content: worker %d ended with status %d", (int)pid,
-			   WEXITSTATUS(status));
+		am_warning("content: worker %d ended by signal SIG%s%s", (int)worker->pid,
+			   name != NULL ? name : "?", at);
+	} else if (WEXITSTATUS(status) != 0 || stage.since_us != 0) {
+		am_warning("content: worker %d ended with status %d%s", (int)worker->pid,
+			   WEXITSTATUS(status), at);
 	}
 }
 
@@ -326,8 +366,9 @@ zygote_reap(Zygote *zygote)
 		if (worker == NULL)
 			continue;
 		gboolean was_ready = worker->is_ready;
+		zygote_log_end(worker, status);
+		am_stage_free(worker->stage);
 		g_array_remove_index_fast(zygote->workers, index);
-		zygote_log_end(pid, status);
 		zygote_clean_up_after(zygote, pid);
 		if (was_ready)
 			continue;
@@ -360,19 +401,71 @@ zygote_open(Zygote *zygote)
 }
 
 static void
-zygote_log_line(Zygote *zygote, const AmChannelRecord *record)
+zygote_kill(const Worker *worker, const char *why)
+{
+	AmStage stage;
+	am_stage_read(worker->stage, &stage);
+	g_autofree char *at = zygote_describe(&stage);
+	am_warning("content: worker %d %s%s: killed", (int)worker->pid, why, at);
+	(void)kill(worker->pid, SIGKILL); /* our child, not yet waited for */
+}
+
+static gint64
+zygote_cpu_us(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec used;
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+		return 0; /* about to be waited for */
+	return used.tv_sec * G_USEC_PER_SEC + used.tv_nsec / 1000;
+}
+
+/* The session ends a worker that overruns.  This is for the worker whose session has died, and for one
+ * that works without a mail or on more mails than it may. */
+static void
+zygote_watch(Zygote *zygote)
+{
+	gint64 now = g_get_monotonic_time();
+	gint64 time_us = zygote->setup.time_s * G_USEC_PER_SEC + LATE_US;
+	if (now < zygote->next_watch_us)
+		return;
+	zygote->next_watch_us = now + WATCH_US;
+	for (guint i = 0; i < zygote->workers->len; i++) {
+		Worker *worker = &g_array_index(zygote->workers, Worker, i);
+		AmStage stage;
+		am_stage_read(worker->stage, &stage);
+		gint64 cpu_us = zygote_cpu_us(worker->pid);
+		if (!worker->is_ready || stage.mails != worker->mails) {
+			worker->mails = stage.mails;
+			worker->cpu_us = cpu_us;
+		}
+		if (!worker->is_ready)
+			continue;
+		if (stage.since_us != 0 && now - stage.since_us > time_us)
+			zygote_kill(worker, "is over its time");
+		else if (cpu_us - worker->cpu_us > time_us)
+			zygote_kill(worker, "computes without a mail");
+		else if (stage.mails > zygote->setup.mails)
+			zygote_kill(worker, "takes too many mails");
+	}
+}
+
+static void
+zygote_log_line(Worker *worker, const AmChannelRecord *record)
 {
 	gint64 second = g_get_monotonic_time() / G_USEC_PER_SEC;
-	if (second != zygote->second) {
-		if (zygote->n_lines > LINES_PER_SECOND)
-			am_warning("content: %u lines of workers left out",
-				   zygote->n_lines - LINES_PER_SECOND);
-		zygote->second = second;
-		zygote->n_lines = 0;
+	if (second != worker->second) {
+		if (worker->n_lines > LINES_PER_SECOND)
+			am_warning("content: %u lines of worker %d left out",
+				   worker->n_lines - LINES_PER_SECOND, (int)worker->pid);
+		worker->second = second;
+		worker->n_lines = 0;
 	}
-	if (zygote->n_lines++ < LINES_PER_SECOND)
+	if (worker->n_lines++ < LINES_PER_SECOND)
 		am_log(record->level, NULL, "content: worker %d: %s", (int)record->pid,
 		       record->text);
+	if (worker->n_lines == LINES_TOO_MANY && worker->pid > 0)
+		zygote_kill(worker, "floods the log");
 }
 
 static void
@@ -384,12 +477,10 @@ zygote_read_channel(Zygote *zygote)
 		guint index;
 		if (!am_channel_receive(zygote->channel_fd, &record, &is_there))
 			continue;
-		if (record.kind == AM_CHANNEL_LOG) {
-			zygote_log_line(zygote, &record);
-			continue;
-		}
 		Worker *worker = zygote_find(zygote, record.pid, &index);
-		if (worker != NULL) {
+		if (record.kind == AM_CHANNEL_LOG) {
+			zygote_log_line(worker != NULL ? worker : &zygote->others, &record);
+		} else if (worker != NULL && !worker->is_ready) {
 			worker->is_ready = TRUE;
 			zygote->n_failures = 0;
 			zygote_open(zygote);
@@ -473,6 +564,7 @@ zygote_serve(Zygote *zygote)
 		zygote_read_channel(zygote); /* before reaping: a worker's last words */
 		zygote_read_signals(zygote);
 		zygote_reap(zygote);
+		zygote_watch(zygote);
 		zygote_check_stale(zygote);
 		if (zygote->is_ending)
 			zygote_end_workers(zygote);
@@ -497,6 +589,7 @@ zygote_close(Zygote *zygote)
 	g_clear_pointer(&zygote->setup.registry, am_registry_free);
 	g_clear_pointer(&zygote->setup.types, am_types_free);
 	g_strfreev(zygote->setup.passwords);
+	am_inherited_free(zygote->setup.inherited);
 	g_free(zygote->setup.work_root);
 	g_free(zygote->setup.spool_directory);
 	g_free(zygote->temporary_path);
