@@ -94,7 +94,7 @@ const AmbiguityCase ambiguity_fields[] = {
 	  MAIL(HEAD CODING "x-uuencode\r\n\r\nbegin 644 evil.exe\r\n&35IE=FEL\r\n`\r\nend\r\n"),
 	  "MZevil",
 	  "1.1 text/plain text/plain 6 A+.\n"
-	  "1.1.1 text/plain text/plain 39 Aae.\n",
+	  "1.1.1 text/plain text/x-uuencode 39 Aae.\n",
 	  "uuencode:1" },
 	{ "multipart with an encoding, that is used",
 	  MAIL(HEAD MIXED

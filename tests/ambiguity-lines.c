@@ -199,7 +199,7 @@ const AmbiguityCase ambiguity_lines[] = {
 	  "begin 644 evil.exe\r\n&35IE=FEL\r\n`\r\nend\r\n",
 	  "1.1 multipart/mixed - 88 A+.\n"
 	  "1.1.1 text/plain text/plain 5 .\n"
-	  "1.1.2 text/plain text/plain 39 Aae.\n",
+	  "1.1.2 text/plain text/x-uuencode 39 Aae.\n",
 	  "epilogue:1" },
 	{ "bare CR in a header",
 	  MAIL(HEAD "X: y\r" TYPE "application/x-evil; name=evil.exe\r" CODING

@@ -1,9 +1,12 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote tests/test-decoders tests/test-ambiguity tests/test-passwords
+	tests/test-zygote tests/test-decoders tests/test-ambiguity tests/test-passwords \
+	tests/test-names
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
 tests_test_sandbox_LDADD = $(TEST_LIBS)
+tests_test_names_SOURCES = tests/test-names.c
+tests_test_names_LDADD = $(TEST_LIBS)
 tests_test_types_SOURCES = tests/test-types.c
 tests_test_types_LDADD = $(TEST_LIBS)
 tests_test_header_checks_SOURCES = tests/test-header-checks.c

@@ -23,8 +23,12 @@ libamavisd_la_SOURCES += \
 	amavisd/content/mime-levels.h \
 	amavisd/content/mime-private.h \
 	amavisd/content/mime-reading.c \
+	amavisd/content/mismatch.c \
+	amavisd/content/mismatch.h \
 	amavisd/content/mime.c \
 	amavisd/content/mime.h \
+	amavisd/content/charset.c \
+	amavisd/content/charset.h \
 	amavisd/content/names.c \
 	amavisd/content/names.h \
 	amavisd/content/params.c \
@@ -32,6 +36,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/part-store.c \
 	amavisd/content/part.c \
 	amavisd/content/part.h \
+	amavisd/content/see-through.c \
+	amavisd/content/see-through.h \
 	amavisd/content/passwords.c \
 	amavisd/content/passwords.h \
 	amavisd/content/reader.c \
@@ -51,6 +57,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/stage.h \
 	amavisd/content/transfer.c \
 	amavisd/content/transfer.h \
+	amavisd/content/types-binary.c \
+	amavisd/content/types-private.h \
 	amavisd/content/types-short.c \
 	amavisd/content/types.c \
 	amavisd/content/types.h \

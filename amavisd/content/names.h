@@ -11,7 +11,7 @@
 #include "content/params.h"
 
 /* Readings, no duplicates, the likeliest first; elements to be freed with the array.  Both may be
- * NULL. */
+ * NULL.  At most AM_REPORT_MAX_NAMES: then there were too many. */
 GPtrArray *am_names_read(const AmParams *disposition, const AmParams *type);
 /* A parameter in the forms of RFC 2231 (charset, continuations) only; NULL none, to be freed. */
 char *am_names_extended(const AmParams *params, const char *base);

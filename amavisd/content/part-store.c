@@ -341,6 +341,7 @@ am_part_writer_close(AmPartWriter *writer)
 		part->len = writer->size;
 	}
 	part->facts->size = writer->size;
+	am_part_judge_type(part);
 	g_free(part->facts->digest);
 	part->facts->digest = am_digest_finish(writer->digest);
 	if (part->tree->digest == NULL)

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "content/mismatch.h"
+
+#define NAME_FINDINGS 20u	   /* of one kind of trick; more of the same tell nothing new */
+#define WRITTEN_NAMES (AM_REPORT_MAX_NAMES * 3 / 4) /* the rest is for what they come to */
 #define NAME_BYTES 1024u	   /* of one reading of a name */
 #define TREE_NAME_BYTES (2u << 20) /* of all of them; the report has 8 MiB */
 
@@ -56,6 +60,8 @@ am_part_tree_clear(AmPartTree *tree)
 	tree->memory = 0;
 	tree->n_parts = 0;
 	tree->told = 0;
+	memset(tree->told_tricks, 0, sizeof tree->told_tricks);
+	tree->n_mismatches = 0;
 	tree->report = NULL;
 	am_passwords_clear(tree->passwords);
 }
@@ -188,6 +194,18 @@ am_part_set_type(AmPart *part, const char *type)
 	part->facts->short_type = g_strdup(am_types_short(type));
 }
 
+void
+am_part_judge_type(AmPart *part)
+{
+	if (part->tree->n_mismatches >= NAME_FINDINGS)
+		return;
+	g_autofree char *detail = am_mismatch_find(part->facts);
+	if (detail == NULL)
+		return;
+	part->tree->n_mismatches++;
+	part_tell(part, "type", "mismatch", detail);
+}
+
 /* A reading of a name, of a very long one the end, where the extension is. */
 static char *
 part_copy_name(const char *name)
@@ -201,11 +219,30 @@ part_copy_name(const char *name)
 	return g_strdup(name);
 }
 
+/* What the names hide, as findings: facts for policy, no category by themselves. */
+static void
+part_tell_tricks(AmPart *part, const GPtrArray *names, guint tricks)
+{
+	const char *seen = names->len > 0 ? names->pdata[names->len - 1] : "";
+	for (guint i = 0; i < AM_N_TRICKS; i++) {
+		if ((tricks & 1u << i) == 0 || part->tree->told_tricks[i] == NAME_FINDINGS)
+			continue;
+		part->tree->told_tricks[i]++;
+		part_tell(part, "name", am_trick_name((AmTrick)i), seen);
+	}
+}
+
 void
 am_part_set_names(AmPart *part, GPtrArray *names)
 {
 	AmPartTree *tree = part->tree;
 	gsize bytes = 0;
+	gboolean is_over = names->len > WRITTEN_NAMES;
+	g_ptr_array_set_size(names, (gint)MIN(names->len, WRITTEN_NAMES));
+	guint tricks = am_see_through(names, AM_REPORT_MAX_NAMES);
+	if (is_over || names->len == AM_REPORT_MAX_NAMES)
+		am_part_limit(part, "names", "the part has too many names");
+	part_tell_tricks(part, names, tricks);
 	for (guint i = 0; i < names->len; i++)
 		bytes += MIN(strlen(names->pdata[i]), NAME_BYTES);
 	if (bytes > tree->name_bytes_left) {

@@ -17,6 +17,7 @@
 #include "content/digest.h"
 #include "content/inspect.h"
 #include "content/passwords.h"
+#include "content/see-through.h"
 #include "content/transfer.h"
 #include "content/types.h"
 
@@ -69,6 +70,8 @@ struct _AmPartTree {
 	guint64 reading_bytes_left;
 	gint64 deadline_us;
 	guint32 told; /* limits already told as findings, bits */
+	guint8 told_tricks[AM_N_TRICKS]; /* findings of names, by trick */
+	guint n_mismatches;		 /* findings of types */
 };
 
 AmPartTree *am_part_tree_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *types,
@@ -93,13 +96,16 @@ void am_part_mark(AmPart *part, guint32 flags, const char *reason);
 /* AM_PART_AMBIGUOUS, and a finding of that name with the reason; name NULL: no finding. */
 void am_part_doubt(AmPart *part, const char *name, const char *reason);
 void am_part_set_type(AmPart *part, const char *type);
+/* When type, declared type and names are known: a finding when they disagree in a dangerous way. */
+void am_part_judge_type(AmPart *part);
 /* The part is to be opened by a decoder, or walked as a mail. */
 gboolean am_part_is_to_open(const AmPart *part);
 /* The decoder with the highest bid below `below` (of equals the first in order), NULL none; with
  * `beside` not NULL those with AM_CAP_BESIDE are put there, and never returned. */
 AmInstance *am_part_ask_decoders(AmPart *part, const guint8 *head, gsize head_len, int below,
 				 int *bid, guint64 *beside);
-/* Takes readings.  Names of one mail may have 2 MiB altogether: what is over gets none, and a limit. */
+/* Takes readings, adds what they come to, and tells tricks as findings.  Names of one mail may have
+ * 2 MiB altogether: what is over gets none, and a limit. */
 void am_part_set_names(AmPart *part, GPtrArray *names);
 void am_part_info(const AmPart *part, AmPartInfo *info);
 /* Descriptor of the decoded content at offset 0, owned by the part; -1 none. */

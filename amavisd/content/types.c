@@ -14,6 +14,8 @@
 #include <magic.h>
 #include <string.h>
 
+#include "content/types-private.h"
+
 #define ZIP_ENTRY_BYTES 30 /* of a local file header before the name */
 
 struct _AmTypes {
@@ -58,9 +60,10 @@ static const Signature signatures[] = {
 		  "ELF",
 		  "application/x-executable"),
 	SIGNATURE(0, "\xed\xab\xee\xdb", "application/x-rpm"),
+	SIGNATURE(0, "!<arch>\ndebian-binary", "application/vnd.debian.binary-package"),
 	SIGNATURE(0, "!<arch>\n", "application/x-archive"),
 	SIGNATURE(0, "\x78\x9f\x3e\x22", "application/vnd.ms-tnef"),
-	SIGNATURE(0, "ITSF\x03\0\0\0", "application/vnd.ms-htmlhelp"),
+	SIGNATURE(0, "ITSF", "application/vnd.ms-htmlhelp"),
 	SIGNATURE(0, "L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
 	SIGNATURE(0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"),
 	SIGNATURE(0, "{\\rtf", "text/rtf"),
@@ -71,14 +74,22 @@ static const Signature signatures[] = {
 	SIGNATURE(7, "**ACE**", "application/x-ace"),
 	SIGNATURE(20, "\xdc\xa7\xc4\xfd", "application/x-zoo"),
 	SIGNATURE(257, "ustar", "application/x-tar"),
-	SIGNATURE(32769, "CD001", "application/x-iso9660-image"),
 	SIGNATURE(0, "070701", "application/x-cpio"),
 	SIGNATURE(0, "070702", "application/x-cpio"),
 	SIGNATURE(0, "070707", "application/x-cpio"),
 	SIGNATURE(0, "\xc7\x71", "application/x-cpio"),
 	SIGNATURE(0, "\xd7\xcd\xc6\x9a", "image/wmf"),
 	SIGNATURE(40, " EMF", "image/emf"),
-	SIGNATURE(0, "CWS", "application/x-shockwave-flash"),
+	SIGNATURE(0, "vhdxfile", "application/x-vhdx"),
+	SIGNATURE(0, "conectix", "application/x-vhd"),
+	SIGNATURE(0, "KDMV", "application/x-vmdk"),
+	SIGNATURE(0, "MSWIM\0\0\0", "application/x-ms-wim"),
+	SIGNATURE(0, "ISc(", "application/x-installshield"),
+	SIGNATURE(0, "SIT!", "application/x-stuffit"),
+	SIGNATURE(0, "StuffIt (c)", "application/x-stuffit"),
+	SIGNATURE(0, "StuffIt!", "application/x-stuffitx"),
+	SIGNATURE(0, "\x1f\x9f", "application/x-freeze"),
+	SIGNATURE(0, "\x1f\x9e", "application/x-freeze"),
 	SIGNATURE(0, "wOFF", "font/woff"),
 	SIGNATURE(0, "wOF2", "font/woff2"),
 	SIGNATURE(0, "II*\0", "image/tiff"),
@@ -136,20 +147,12 @@ types_recognise_zip(const guint8 *head, gsize len)
 	return "application/zip";
 }
 
-/* MZ alone starts many a text; a program has its next header or DOS relocations behind it. */
-static gboolean
-types_is_program(const guint8 *head, gsize len)
-{
-	if (len < 64 || memcmp(head, "MZ", 2) != 0)
-		return len >= 2 && memcmp(head, "MZ", 2) == 0 && memchr(head, 0, len) != NULL;
-	return memchr(head, 0, 64) != NULL;
-}
-
 static const char *
-types_recognise_signature(const guint8 *head, gsize len)
+types_recognise_signature(const guint8 *head, gsize len, gboolean is_whole)
 {
-	if (types_is_program(head, len))
-		return "application/x-dosexec";
+	const char *binary = am_types_recognise_binary(head, len, is_whole);
+	if (binary != NULL)
+		return binary;
 	if (types_starts(head, len, 0, "PK\3\4", 4) || types_starts(head, len, 0, "PK00PK\3\4", 8))
 		return types_recognise_zip(head, len);
 	if (types_starts(head, len, 0, "PK\5\6", 4))
@@ -157,6 +160,10 @@ types_recognise_signature(const guint8 *head, gsize len)
 	if (types_starts(head, len, 0, "BZh", 3) && len > 9 && head[3] >= '1' && head[3] <= '9' &&
 	    memcmp(head + 4, "1AY&SY", 6) == 0)
 		return "application/x-bzip2";
+	/* Flash: how it is packed, and a version */
+	if (len > 8 && (*head == 'F' || *head == 'C' || *head == 'Z') && head[1] == 'W' &&
+	    head[2] == 'S' && head[3] < 100)
+		return "application/x-shockwave-flash";
 	if (types_starts(head, len, 0, "RIFF", 4) && types_starts(head, len, 8, "WEBP", 4))
 		return "image/webp";
 	if (types_starts(head, len, 0, "\x60\xea", 2) && len > 34 && head[2] > 10)
@@ -288,15 +295,19 @@ am_types_recognise(const guint8 *head, gsize len, gboolean is_whole)
 {
 	if (len == 0)
 		return "";
-	const char *type = types_recognise_signature(head, len);
+	const char *type = types_recognise_signature(head, len, is_whole);
 	if (type != NULL)
 		return type;
 	gsize text_len = MIN(len, AM_TYPES_MAGIC_BYTES);
 	if (!types_is_text(head, text_len) ||
 	    !types_has_plain_letters(head, text_len, is_whole && text_len == len))
 		return NULL;
+	type = am_types_recognise_text((const char *)head, text_len);
+	if (type != NULL)
+		return type;
 	if (types_is_html((const char *)head, text_len))
-		return "text/html";
+		return am_types_is_application((const char *)head, text_len) ? "application/hta"
+									     : "text/html";
 	if (types_is_mail(head, text_len))
 		return "message/rfc822";
 	if (types_is_office_xml((const char *)head, text_len))

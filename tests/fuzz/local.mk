@@ -86,3 +86,8 @@ check_PROGRAMS += tests/fuzz/fuzz-proxy
 tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz-proxy.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_proxy_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-names
+tests_fuzz_fuzz_names_SOURCES = tests/fuzz/fuzz-names.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_names_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_names_LDFLAGS = $(AM_FUZZ_LDFLAGS)
