@@ -2,6 +2,7 @@ include plugins/scanners/clamav/local.mk
 include plugins/scanners/spamd/local.mk
 include plugins/decoders/archive/local.mk
 include plugins/decoders/appended/local.mk
+include plugins/decoders/command/local.mk
 include plugins/decoders/office/local.mk
 include plugins/decoders/ole/local.mk
 include plugins/decoders/rtf/local.mk

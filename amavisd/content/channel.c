@@ -51,16 +51,28 @@ am_channel_tell_ready(int fd, GError **error)
 	return TRUE;
 }
 
-void
-am_channel_log(int fd, AmLogLevel level, const char *text)
+static void
+channel_log(int fd, AmChannelKind kind, AmLogLevel level, const char *text)
 {
 	char record[2 + AM_CHANNEL_TEXT_BYTES];
 	gsize len = strnlen(text, AM_CHANNEL_TEXT_BYTES);
-	record[0] = AM_CHANNEL_LOG;
+	record[0] = (char)kind;
 	record[1] = (char)level;
 	memcpy(record + 2, text, len);
 	(void)send(fd, record, len + 2,
 		   MSG_NOSIGNAL | MSG_DONTWAIT); /* a full channel drops lines */
+}
+
+void
+am_channel_log(int fd, AmLogLevel level, const char *text)
+{
+	channel_log(fd, AM_CHANNEL_LOG, level, text);
+}
+
+void
+am_channel_log_keeper(int fd, AmLogLevel level, const char *text)
+{
+	channel_log(fd, AM_CHANNEL_KEEPER, level, text);
 }
 
 gboolean
@@ -84,7 +96,9 @@ am_channel_receive(int fd, AmChannelRecord *record, gboolean *is_there)
 		return FALSE;
 	struct ucred who;
 	memcpy(&who, CMSG_DATA(header), sizeof who);
-	if ((bytes[0] != AM_CHANNEL_READY && bytes[0] != AM_CHANNEL_LOG) || bytes[1] < 0 ||
+	if ((bytes[0] != AM_CHANNEL_READY && bytes[0] != AM_CHANNEL_LOG &&
+	     bytes[0] != AM_CHANNEL_KEEPER) ||
+	    bytes[1] < 0 ||
 	    bytes[1] > AM_LOG_DEBUG)
 		return FALSE;
 	record->kind = (AmChannelKind)bytes[0];

@@ -15,11 +15,15 @@
 
 #define AM_CHANNEL_TEXT_BYTES 1000
 
-typedef enum { AM_CHANNEL_READY = 'R', AM_CHANNEL_LOG = 'L' } AmChannelKind;
+typedef enum {
+	AM_CHANNEL_READY = 'R',
+	AM_CHANNEL_LOG = 'L',
+	AM_CHANNEL_KEEPER = 'K', /* a line of a worker's keeper, or of the runner */
+} AmChannelKind;
 
 typedef struct {
 	AmChannelKind kind;
-	AmLogLevel level; /* LOG */
+	AmLogLevel level; /* LOG, KEEPER */
 	pid_t pid;        /* vouched for by the kernel */
 	char text[AM_CHANNEL_TEXT_BYTES + 1];
 } AmChannelRecord;
@@ -30,5 +34,6 @@ gboolean am_channel_open(int fds[2], GError **error);
 gboolean am_channel_tell_ready(int fd, GError **error);
 /* Dropped when the zygote has no room. */
 void am_channel_log(int fd, AmLogLevel level, const char *text);
+void am_channel_log_keeper(int fd, AmLogLevel level, const char *text);
 /* FALSE: nothing there, or nothing of sense (*is_there then says TRUE). */
 gboolean am_channel_receive(int fd, AmChannelRecord *record, gboolean *is_there);

@@ -24,8 +24,8 @@ host_decode_part(AmDecode *decode)
 	return decode->part;
 }
 
-static AmChild *
-host_child_open(AmDecode *decode, const char *name, guint32 flags)
+AmChild *
+am_content_child_open(AmDecode *decode, const char *name, guint32 flags)
 {
 	const guint32 known = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL;
 	AmPart *parent = decode->part;
@@ -48,16 +48,16 @@ host_child_open(AmDecode *decode, const char *name, guint32 flags)
 	return child;
 }
 
-static gboolean
-host_child_write(AmChild *child, gconstpointer data, gsize len)
+gboolean
+am_content_child_write(AmChild *child, gconstpointer data, gsize len)
 {
 	if (child->writer == NULL)
 		child->writer = am_part_writer_new(child->part, TRUE);
 	return am_part_writer_write(child->writer, data, len);
 }
 
-static gboolean
-host_child_close(AmChild *child)
+gboolean
+am_content_child_close(AmChild *child)
 {
 	const guint32 empty = AM_PART_DIRECTORY | AM_PART_LINK | AM_PART_SPECIAL;
 	gboolean ok = TRUE;
@@ -69,8 +69,8 @@ host_child_close(AmChild *child)
 	return ok;
 }
 
-static void
-host_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
+void
+am_content_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
 {
 	const guint32 lasting = AM_PART_AMBIGUOUS;
 	const guint32 open = AM_PART_ENCRYPTED | AM_PART_UNDECODED;
@@ -125,10 +125,10 @@ void
 am_content_host_add_decoding(AmHost *host)
 {
 	host->decode_part = host_decode_part;
-	host->child_open = host_child_open;
-	host->child_write = host_child_write;
-	host->child_close = host_child_close;
-	host->decode_mark = host_decode_mark;
+	host->child_open = am_content_child_open;
+	host->child_write = am_content_child_write;
+	host->child_close = am_content_child_close;
+	host->decode_mark = am_content_decode_mark;
 	host->decode_finding = host_decode_finding;
 	host->decode_deadline_us = host_decode_deadline_us;
 	host->child_declare = host_child_declare;

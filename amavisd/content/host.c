@@ -9,6 +9,7 @@
 
 #include "content/host.h"
 
+#include "content/host-program.h"
 #include "log/log.h"
 
 /* Set once at the start of a worker, see host.h. */
@@ -168,6 +169,7 @@ am_content_host(void)
 		host.score = host_score;
 		host.test = host_test;
 		am_content_host_add_decoding(&host);
+		am_content_host_add_programs(&host);
 		g_once_init_leave(&is_made, 1);
 	}
 	return &host;

@@ -16,6 +16,8 @@ struct _AmScan {
 	AmInstance *instance; /* at work */
 };
 
+typedef struct _AmDecodeProgram AmDecodeProgram;
+
 /* One decoder at work on one part.  What it says of the part as a whole is not told before it is
  * clear that no other decoder knows better. */
 struct _AmDecode {
@@ -27,10 +29,16 @@ struct _AmDecode {
 	GArray *locked;	      /* indexes of encrypted members: told when nobody can open them */
 	guint n_tried;	      /* passwords */
 	guint opened_by;      /* index of the last that did, and 1; 0 none */
+	AmDecodeProgram *program; /* the last that was run, NULL none */
 };
 
 /* The decoders' functions. */
 void am_content_host_add_decoding(AmHost *host);
+/* Some of them, as they stand in the table. */
+AmChild *am_content_child_open(AmDecode *decode, const char *name, guint32 flags);
+gboolean am_content_child_write(AmChild *child, gconstpointer data, gsize len);
+gboolean am_content_child_close(AmChild *child);
+void am_content_decode_mark(AmDecode *decode, guint32 flags, const char *reason);
 
 /* Where host->log() goes when it is called in this process; NULL: the log itself.  To be set once
  * at the process' start, before it has threads. */

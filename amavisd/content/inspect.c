@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "content/header-checks.h"
+#include "content/host-program.h"
 #include "content/host.h"
 #include "content/mime.h"
 #include "content/part.h"
@@ -79,6 +80,12 @@ am_inspector_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *t
 }
 
 void
+am_inspector_set_programs(AmInspector *inspector, int fd)
+{
+	inspector->tree->program_fd = fd;
+}
+
+void
 am_inspector_free(AmInspector *inspector)
 {
 	if (inspector == NULL)
@@ -129,6 +136,7 @@ inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **r
 	gboolean ok = instance->plugin->plugin.decoder->decode(instance->data, &decode, &error);
 	am_stage_plugin(NULL);
 	am_instance_unlock(instance);
+	am_content_host_end_program(&decode);
 	if (!ok) { /* its own failure; the part stays as it is (features D31) */
 		decode.marks |= AM_PART_UNDECODED;
 		g_free(decode.reason);

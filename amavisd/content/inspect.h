@@ -35,6 +35,9 @@ typedef struct _AmInspector AmInspector; /* one for each worker */
  * for contents too big for memory; NULL: nothing goes to a file. */
 AmInspector *am_inspector_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *types,
 			      const char *work_directory);
+/* The worker's socket to its keeper (content/keeper.h), for decoders that run programs; borrowed, -1
+ * (as without this call): none are run. */
+void am_inspector_set_programs(AmInspector *inspector, int fd);
 void am_inspector_free(AmInspector *inspector);
 /* Never fails: what could not be done is in the report.  mail_fd is borrowed. */
 AmReport *am_inspector_run(AmInspector *inspector, const AmInspectRequest *request, int mail_fd);

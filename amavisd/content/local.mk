@@ -6,12 +6,18 @@ libamavisd_la_SOURCES += \
 	amavisd/content/header-checks.c \
 	amavisd/content/header-checks.h \
 	amavisd/content/host-decode.c \
+	amavisd/content/host-program.c \
+	amavisd/content/host-program.h \
 	amavisd/content/host.c \
 	amavisd/content/host.h \
 	amavisd/content/inherited.c \
 	amavisd/content/inherited.h \
 	amavisd/content/inspect.c \
 	amavisd/content/inspect.h \
+	amavisd/content/keeper.c \
+	amavisd/content/keeper.h \
+	amavisd/content/leftovers.c \
+	amavisd/content/leftovers.h \
 	amavisd/content/markers.c \
 	amavisd/content/markers.h \
 	amavisd/content/mime-body.c \
@@ -40,14 +46,24 @@ libamavisd_la_SOURCES += \
 	amavisd/content/see-through.h \
 	amavisd/content/passwords.c \
 	amavisd/content/passwords.h \
+	amavisd/content/program-child.c \
+	amavisd/content/program-child.h \
+	amavisd/content/program-folder.c \
+	amavisd/content/program-folder.h \
+	amavisd/content/program.c \
+	amavisd/content/program.h \
 	amavisd/content/reader.c \
 	amavisd/content/reader.h \
 	amavisd/content/remove.c \
 	amavisd/content/remove.h \
 	amavisd/content/reuse.c \
 	amavisd/content/reuse.h \
+	amavisd/content/runner.c \
+	amavisd/content/runner.h \
 	amavisd/content/sandbox-landlock.c \
 	amavisd/content/sandbox-private.h \
+	amavisd/content/sandbox-program.c \
+	amavisd/content/sandbox-program.h \
 	amavisd/content/sandbox-seccomp.c \
 	amavisd/content/sandbox.c \
 	amavisd/content/sandbox.h \
@@ -62,6 +78,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/types-short.c \
 	amavisd/content/types.c \
 	amavisd/content/types.h \
+	amavisd/content/walk.c \
+	amavisd/content/walk.h \
 	amavisd/content/words.c \
 	amavisd/content/words.h \
 	amavisd/content/worker.c \

@@ -44,6 +44,7 @@ am_part_tree_new(AmRegistry *registry, const AmContentLimits *limits, AmTypes *t
 	tree->digest = am_digest_new();
 	tree->parts = g_ptr_array_new_with_free_func(part_free);
 	tree->arena_fd = -1;
+	tree->program_fd = -1;
 	tree->keeps_members =
 		registry != NULL && am_registry_instances(registry, AM_KIND_SCANNER)->len > 0;
 	return tree;

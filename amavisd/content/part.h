@@ -55,6 +55,7 @@ struct _AmPartTree {
 	AmDigest *digest;
 	char *directory; /* for big contents; NULL: everything in memory */
 	AmPasswords *passwords;
+	int program_fd; /* to who runs programs for us, borrowed; -1 nobody */
 	gboolean keeps_members;
 
 	/* of the mail at hand */

@@ -12,3 +12,5 @@
 /* Removes path and all below it, following no link and never leaving it.  TRUE when it is gone or
  * was not there. */
 gboolean am_remove_tree(const char *path, GError **error);
+/* All below the open directory.  0, or errno of what is in the way. */
+int am_remove_contents(int fd);

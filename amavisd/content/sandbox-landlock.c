@@ -30,6 +30,8 @@
 #define FS_REMOVE_FILE (1ull << 5)
 #define FS_MAKE_DIR (1ull << 7)
 #define FS_MAKE_REG (1ull << 8)
+#define FS_MAKE_FIFO (1ull << 10)
+#define FS_MAKE_SYM (1ull << 12)
 #define FS_ABI_1 ((1ull << 13) - 1)
 #define FS_REFER (1ull << 13)	  /* 2 */
 #define FS_TRUNCATE (1ull << 14)  /* 3 */
@@ -59,7 +61,7 @@ landlock_allow(int ruleset, const char *path, guint64 access, GError **error)
 		return FALSE;
 	}
 	if (!S_ISDIR(st.st_mode)) /* rights to directories make no sense for a file */
-		access &= FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE;
+		access &= FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE | FS_EXECUTE;
 	LandlockPath rule = { access, fd };
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH, &rule, 0) != 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
@@ -101,36 +103,80 @@ landlock_add_paths(int ruleset, const AmSandboxLimits *limits, guint64 handled, 
 	return TRUE;
 }
 
+long
+am_sandbox_landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	return MAX(abi, 0); /* ENOSYS, or switched off at boot */
+}
+
+/* A ruleset that allows nothing; -1 with error. */
+static int
+landlock_new(long abi, LandlockRuleset *attributes, GError **error)
+{
+	*attributes = (LandlockRuleset){
+		.fs = landlock_fs_rights(abi),
+		.net = abi >= 4 ? NET_ALL : 0,
+		.scope = abi >= 6 ? SCOPE_ALL : 0,
+	};
+	gsize size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8; /* an old kernel knows the first fields */
+	int fd = (int)syscall(SYS_landlock_create_ruleset, attributes, size, 0);
+	if (fd < 0)
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
+				   "sandbox: cannot make a Landlock ruleset");
+	return fd;
+}
+
+static gboolean
+landlock_enter(int ruleset, GError **error)
+{
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == 0)
+		return TRUE;
+	am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: Landlock");
+	return FALSE;
+}
+
 gboolean
 am_sandbox_landlock(const AmSandboxLimits *limits, GString *missing, gboolean *is_there,
 		    GError **error)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	long abi = am_sandbox_landlock_abi();
 	*is_there = abi >= 1;
-	if (abi < 1) { /* ENOSYS, or switched off at boot */
+	if (abi < 1) {
 		g_string_append(missing, "Landlock");
 		return TRUE;
 	}
 	if (abi < 4)
 		g_string_append_printf(missing, "Landlock for TCP (ABI %ld; seccomp has it)", abi);
 
-	LandlockRuleset attributes = {
-		.fs = landlock_fs_rights(abi),
-		.net = abi >= 4 ? NET_ALL : 0,
-		.scope = abi >= 6 ? SCOPE_ALL : 0,
-	};
-	gsize size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8; /* an old kernel knows the first fields */
-	g_auto(AmFd) ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
-	if (ruleset < 0) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno,
-				   "sandbox: cannot make a Landlock ruleset");
+	LandlockRuleset attributes;
+	g_auto(AmFd) ruleset = landlock_new(abi, &attributes, error);
+	return ruleset >= 0 && landlock_add_paths(ruleset, limits, attributes.fs, error) &&
+	       landlock_enter(ruleset, error);
+}
+
+gboolean
+am_sandbox_landlock_paths(const AmSandboxPath *paths, gboolean *is_there, GError **error)
+{
+	const guint64 reading = FS_READ_FILE | FS_READ_DIR;
+	const guint64 writing = FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_DIR | FS_REMOVE_FILE |
+				FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO | FS_MAKE_SYM | FS_REFER;
+	long abi = am_sandbox_landlock_abi();
+	LandlockRuleset attributes;
+	*is_there = abi >= 1;
+	if (abi < 1)
+		return TRUE;
+	g_auto(AmFd) ruleset = landlock_new(abi, &attributes, error);
+	if (ruleset < 0)
 		return FALSE;
+	for (; paths->path != NULL; paths++) {
+		guint64 rights = ((paths->access & AM_SANDBOX_READ) ? reading : 0) |
+				 ((paths->access & AM_SANDBOX_EXECUTE) ? FS_EXECUTE : 0) |
+				 ((paths->access & AM_SANDBOX_WRITE) ? writing : 0);
+		if ((paths->access & AM_SANDBOX_OPTIONAL) != 0 && access(paths->path, F_OK) != 0)
+			continue;
+		if (!landlock_allow(ruleset, paths->path, rights & attributes.fs, error))
+			return FALSE;
 	}
-	if (!landlock_add_paths(ruleset, limits, attributes.fs, error))
-		return FALSE;
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: Landlock");
-		return FALSE;
-	}
-	return TRUE;
+	return landlock_enter(ruleset, error);
 }

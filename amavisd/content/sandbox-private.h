@@ -28,3 +28,22 @@ void am_sandbox_count_calls(guint *n_allowed, guint *n_partly, guint *n_killing)
 /* Only the system calls on the list; those that no honest worker makes end the process, their number on
  * the stage (stage.h). */
 gboolean am_sandbox_seccomp(GError **error);
+/* Those that are allowed whatever their arguments. */
+const int *am_sandbox_allowed_calls(gsize *n);
+
+typedef enum {
+	AM_SANDBOX_READ = 1 << 0,    /* files and directories */
+	AM_SANDBOX_EXECUTE = 1 << 1,
+	AM_SANDBOX_WRITE = 1 << 2,   /* make, change and remove files, directories and links */
+	AM_SANDBOX_OPTIONAL = 1 << 3, /* the path need not be there */
+} AmSandboxAccess;
+
+typedef struct {
+	const char *path;
+	guint32 access;
+} AmSandboxPath;
+
+/* As am_sandbox_landlock(), with these paths; one whose path is NULL ends them. */
+gboolean am_sandbox_landlock_paths(const AmSandboxPath *paths, gboolean *is_there, GError **error);
+/* The kernel's Landlock, 0 none. */
+long am_sandbox_landlock_abi(void);

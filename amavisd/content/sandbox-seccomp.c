@@ -265,6 +265,13 @@ seccomp_add_sigaction(scmp_filter_ctx filter)
 #define CONDITIONAL_CALLS 10
 #define KILLING_ALONE 3
 
+const int *
+am_sandbox_allowed_calls(gsize *n)
+{
+	*n = G_N_ELEMENTS(allowed_calls);
+	return allowed_calls;
+}
+
 /* Allowed for some arguments only. */
 static int
 seccomp_add_conditional(scmp_filter_ctx filter)

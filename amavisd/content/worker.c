@@ -301,6 +301,7 @@ am_worker_run(const AmWorkerSetup *setup, AmStage *stage, pid_t zygote_pid)
 		return worker_fail("plugins", error);
 	AmInspector *inspector =
 		am_inspector_new(setup->registry, &setup->limits, setup->types, spool);
+	am_inspector_set_programs(inspector, setup->program_fd);
 	AmReuse *reuse = am_reuse_new(setup->registry, work, spool,
 				      setup->memory_bytes / GROWTH_PART, &error);
 	if (reuse == NULL)

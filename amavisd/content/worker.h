@@ -19,6 +19,7 @@ typedef struct {
 	AmContentLimits limits;
 	int listen_fd;   /* shared by all workers; blocking until one is told to end */
 	int channel_fd;  /* to the zygote */
+	int program_fd;  /* to the runner of programs, the worker's own; -1 none */
 	char *work_root; /* holds a directory for each worker, named by its pid */
 	char *spool_directory; /* a directory "work-PID" is made in it for big contents */
 	guint mails;     /* a worker ends after that many */

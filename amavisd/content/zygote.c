@@ -28,10 +28,12 @@
 #include <unistd.h>
 
 #include "content/channel.h"
+#include "content/host-program.h"
 #include "content/host.h"
+#include "content/leftovers.h"
 #include "content/names.h"
 #include "content/passwords.h"
-#include "content/remove.h"
+#include "content/runner.h"
 #include "content/sandbox.h"
 #include "content/stage.h"
 #include "content/worker.h"
@@ -66,6 +68,9 @@ typedef struct {
 	Worker others;	 /* counts the lines of helpers and of workers that are gone */
 	guint n_wanted;
 	int signal_fd, channel_fd;
+	AmRunner runner;
+	GPtrArray *programs; /* AmProgram, as decoders added them */
+	AmLeftovers *leftovers;
 	sigset_t old_mask;
 	char *temporary_path; /* of the socket, until it is renamed */
 	ino_t socket_inode;
@@ -84,19 +89,61 @@ zygote_error(const Zygote *zygote, const char *text)
 
 /* ---- start --------------------------------------------------------------------------------- */
 
+/* Before the plugins are loaded: what it is forked from is small then. */
+static gboolean
+zygote_start_runner(Zygote *zygote, GError **error)
+{
+	const AmWorkerSetup *setup = &zygote->setup;
+	const AmKeeperSetup keeper = {
+		.spool_directory = setup->spool_directory,
+		.time_s = setup->time_s,
+		.memory_bytes = setup->memory_bytes,
+		.max_bytes = setup->limits.max_expansion_bytes,
+		.max_files = setup->limits.max_parts,
+		.channel_fd = setup->channel_fd,
+	};
+	return am_runner_start(&zygote->runner, &keeper, setup->is_best_effort, error);
+}
+
+static gboolean
+zygote_wants_runner(AmRegistry *registry)
+{
+	GPtrArray *all = am_registry_all(registry);
+	for (guint i = 0; i < all->len; i++) {
+		const AmInstance *instance = all->pdata[i];
+		if (instance->kind == AM_KIND_DECODER &&
+		    (instance->plugin->plugin.caps & AM_CAP_EXEC) != 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static gboolean
 zygote_load_plugins(Zygote *zygote)
 {
 	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	g_autoptr(GError) error = NULL;
 	AmRegistry *registry = am_registry_new(zygote->generation->config, problems);
+	gboolean ok = problems->len == 0;
 	zygote->setup.registry = registry;
-	if (problems->len == 0)
-		(void)am_registry_load(registry, AM_CAP_SANDBOX, am_content_host(), problems);
+	if (ok && zygote_wants_runner(registry))
+		ok = zygote_start_runner(zygote, &error);
+	if (ok) {
+		am_content_host_set_programs(zygote->programs);
+		ok = am_registry_load(registry, AM_CAP_SANDBOX, am_content_host(), problems);
+		am_content_host_set_programs(NULL);
+	}
+	if (ok && zygote->programs->len > 0)
+		ok = am_runner_send_programs(&zygote->runner, zygote->programs, &error);
+	else
+		am_runner_stop(&zygote->runner); /* nobody needs it */
 	for (guint i = 0; i < problems->len; i++) {
 		g_autofree char *text = am_config_problem_to_string(problems->pdata[i]);
 		zygote_error(zygote, text);
 	}
-	return problems->len == 0;
+	if (error != NULL)
+		zygote_error(zygote, error->message);
+	return ok;
 }
 
 static void
@@ -124,27 +171,6 @@ zygote_configure(Zygote *zygote)
 		zygote->n_wanted = 2 * g_get_num_processors();
 }
 
-/* Left by a zygote that was killed: directories of processes that are no more. */
-static void
-zygote_remove_leftovers(const char *directory, const char *prefix)
-{
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-	const char *name;
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		if (!g_str_has_prefix(name, prefix))
-			continue;
-		guint64 pid;
-		if (!g_ascii_string_to_unsigned(name + strlen(prefix), 10, 2, G_MAXINT, &pid,
-						NULL) ||
-		    kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-			continue;
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-		g_autoptr(GError) error = NULL;
-		if (!am_remove_tree(path, &error))
-			am_warning("content: %s", error->message);
-	}
-}
-
 static gboolean
 zygote_make_directories(Zygote *zygote, GError **error)
 {
@@ -153,8 +179,7 @@ zygote_make_directories(Zygote *zygote, GError **error)
 				   zygote->setup.work_root);
 		return FALSE;
 	}
-	zygote_remove_leftovers(zygote->setup.work_root, "");
-	zygote_remove_leftovers(zygote->setup.spool_directory, "work-");
+	am_leftovers_remove_old(zygote->leftovers);
 	return TRUE;
 }
 
@@ -222,27 +247,20 @@ zygote_start(Zygote *zygote)
 	int channel[2];
 	zygote_configure(zygote);
 	zygote->setup.inherited = am_inherited_new(&error);
-	if (zygote->setup.inherited == NULL) {
+	if (zygote->setup.inherited == NULL || !zygote_read_passwords(zygote, &error) ||
+	    !zygote_catch_signals(zygote, &error) || !am_channel_open(channel, &error)) {
 		zygote_error(zygote, error->message);
 		return FALSE;
 	}
-	if (!zygote_read_passwords(zygote, &error) || !zygote_catch_signals(zygote, &error)) {
-		zygote_error(zygote, error->message);
-		return FALSE;
-	}
+	zygote->channel_fd = channel[0];
+	zygote->setup.channel_fd = channel[1];
 	if (!zygote_load_plugins(zygote))
 		return FALSE;
 	am_content_init();
 	am_names_preload();
 	zygote->setup.types = am_types_new(&error);
 	if (zygote->setup.types == NULL || !zygote_make_directories(zygote, &error) ||
-	    !am_channel_open(channel, &error)) {
-		zygote_error(zygote, error->message);
-		return FALSE;
-	}
-	zygote->channel_fd = channel[0];
-	zygote->setup.channel_fd = channel[1];
-	if (!zygote_listen(zygote, &error)) {
+	    !zygote_listen(zygote, &error)) {
 		zygote_error(zygote, error->message);
 		return FALSE;
 	}
@@ -259,29 +277,52 @@ zygote_back_off(Zygote *zygote)
 	zygote->n_failures++;
 }
 
+/* In the child. */
+static void G_GNUC_NORETURN
+zygote_become_worker(Zygote *zygote, AmStage *stage, pid_t zygote_pid, int program_fd)
+{
+	(void)close(zygote->signal_fd);
+	(void)close(zygote->channel_fd);
+	am_runner_stop(&zygote->runner); /* our copy of the socket */
+	zygote->setup.program_fd = program_fd;
+	_exit(am_worker_run(&zygote->setup, stage, zygote_pid));
+}
+
 static void
 zygote_fork(Zygote *zygote)
 {
 	g_autoptr(GError) error = NULL;
 	pid_t self = getpid();
+	int ends[2] = { -1, -1 };
+	gboolean has_runner = zygote->runner.fd >= 0;
 	AmStage *stage = am_stage_new(&error);
-	pid_t pid = stage != NULL ? fork() : -1;
+	pid_t pid = -1;
+	if (stage != NULL &&
+	    (!has_runner || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0))
+		pid = fork();
+	if (pid == 0) {
+		if (ends[0] >= 0)
+			(void)close(ends[0]);
+		zygote_become_worker(zygote, stage, self, ends[1]);
+	}
 	if (pid < 0) {
 		am_error("content: cannot fork a worker: %s",
 			 error != NULL ? error->message : g_strerror(errno));
 		am_stage_free(stage);
 		zygote_back_off(zygote);
-		return;
+	} else {
+		Worker worker = { .pid = pid, .stage = stage };
+		g_array_append_val(zygote->workers, worker);
+		if (!am_stage_keep(stage, &error)) /* the next worker would see it: odd, no wall */
+			am_warning("content: %s", error->message);
+		g_clear_error(&error);
+		if (has_runner && !am_runner_add_worker(&zygote->runner, pid, ends[0], &error))
+			am_error("content: worker %d runs no programs: %s", (int)pid,
+				 error->message);
 	}
-	if (pid == 0) {
-		(void)close(zygote->signal_fd);
-		(void)close(zygote->channel_fd);
-		_exit(am_worker_run(&zygote->setup, stage, self));
-	}
-	if (!am_stage_keep(stage, &error)) /* the next worker would see it: not a wall, but odd */
-		am_warning("content: %s", error->message);
-	Worker worker = { .pid = pid, .stage = stage };
-	g_array_append_val(zygote->workers, worker);
+	for (guint i = 0; i < G_N_ELEMENTS(ends); i++)
+		if (ends[i] >= 0)
+			(void)close(ends[i]);
 }
 
 static void
@@ -309,17 +350,23 @@ zygote_find(Zygote *zygote, pid_t pid, guint *index)
 	return NULL;
 }
 
+/* Workers keep the sockets of the one that is gone, and are replaced. */
 static void
-zygote_clean_up_after(const Zygote *zygote, pid_t pid)
+zygote_replace_runner(Zygote *zygote)
 {
-	g_autofree char *work = am_worker_work_directory(&zygote->setup, pid);
-	g_autofree char *spool = am_worker_spool_directory(&zygote->setup, pid);
-	const char *const paths[] = { work, spool };
-	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
-		g_autoptr(GError) error = NULL;
-		if (!am_remove_tree(paths[i], &error))
-			am_warning("content: %s", error->message);
+	g_autoptr(GError) error = NULL;
+	am_error("content: the runner of programs ended%s",
+		 zygote->is_ending ? "" : "; it and the workers are replaced");
+	am_runner_stop(&zygote->runner);
+	if (zygote->is_ending)
+		return;
+	if (!zygote_start_runner(zygote, &error) ||
+	    !am_runner_send_programs(&zygote->runner, zygote->programs, &error)) {
+		am_error("content: no programs are run: %s", error->message);
+		am_runner_stop(&zygote->runner);
 	}
+	for (guint i = 0; i < zygote->workers->len; i++)
+		(void)kill(g_array_index(zygote->workers, Worker, i).pid, SIGTERM); /* or gone */
 }
 
 /* ", in plugin X, with mail Y": as far as the worker said so. */
@@ -363,13 +410,15 @@ zygote_reap(Zygote *zygote)
 	guint index;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		Worker *worker = zygote_find(zygote, pid, &index);
+		if (worker == NULL && pid == zygote->runner.pid)
+			zygote_replace_runner(zygote);
 		if (worker == NULL)
 			continue;
 		gboolean was_ready = worker->is_ready;
 		zygote_log_end(worker, status);
 		am_stage_free(worker->stage);
 		g_array_remove_index_fast(zygote->workers, index);
-		zygote_clean_up_after(zygote, pid);
+		am_leftovers_add(zygote->leftovers, pid);
 		if (was_ready)
 			continue;
 		zygote_back_off(zygote);
@@ -462,8 +511,9 @@ zygote_log_line(Worker *worker, const AmChannelRecord *record)
 		worker->n_lines = 0;
 	}
 	if (worker->n_lines++ < LINES_PER_SECOND)
-		am_log(record->level, NULL, "content: worker %d: %s", (int)record->pid,
-		       record->text);
+		am_log(record->level, NULL, "content: %s %d: %s",
+		       record->kind == AM_CHANNEL_KEEPER ? "keeper" : "worker",
+		       (int)record->pid, record->text);
 	if (worker->n_lines == LINES_TOO_MANY && worker->pid > 0)
 		zygote_kill(worker, "floods the log");
 }
@@ -478,7 +528,7 @@ zygote_read_channel(Zygote *zygote)
 		if (!am_channel_receive(zygote->channel_fd, &record, &is_there))
 			continue;
 		Worker *worker = zygote_find(zygote, record.pid, &index);
-		if (record.kind == AM_CHANNEL_LOG) {
+		if (record.kind != AM_CHANNEL_READY) {
 			zygote_log_line(worker != NULL ? worker : &zygote->others, &record);
 		} else if (worker != NULL && !worker->is_ready) {
 			worker->is_ready = TRUE;
@@ -566,10 +616,12 @@ zygote_serve(Zygote *zygote)
 		zygote_reap(zygote);
 		zygote_watch(zygote);
 		zygote_check_stale(zygote);
+		am_leftovers_try_again(zygote->leftovers, FALSE);
 		if (zygote->is_ending)
 			zygote_end_workers(zygote);
 	}
 	zygote_read_channel(zygote); /* the last worker's last words */
+	am_leftovers_try_again(zygote->leftovers, TRUE);
 }
 
 static void
@@ -593,6 +645,9 @@ zygote_close(Zygote *zygote)
 	g_free(zygote->setup.work_root);
 	g_free(zygote->setup.spool_directory);
 	g_free(zygote->temporary_path);
+	am_runner_stop(&zygote->runner);
+	g_ptr_array_unref(zygote->programs);
+	am_leftovers_free(zygote->leftovers);
 	g_array_free(zygote->workers, TRUE);
 }
 
@@ -602,10 +657,13 @@ am_zygote_run(const AmGeneration *generation)
 	Zygote zygote = {
 		.generation = generation,
 		.workers = g_array_new(FALSE, FALSE, sizeof(Worker)),
+		.programs = g_ptr_array_new_with_free_func((GDestroyNotify)am_program_free),
+		.runner = AM_RUNNER_NONE,
 		.signal_fd = -1,
 		.channel_fd = -1,
-		.setup = { .listen_fd = -1, .channel_fd = -1 },
+		.setup = { .listen_fd = -1, .channel_fd = -1, .program_fd = -1 },
 	};
+	zygote.leftovers = am_leftovers_new(&zygote.setup);
 	am_log_set_process("content");
 	gboolean ok = zygote_start(&zygote);
 	if (ok)

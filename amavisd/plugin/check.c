@@ -163,7 +163,9 @@ check_kinds(const AmPlugin *plugin, GError **error)
 static gboolean
 check_caps(const AmPlugin *plugin, GError **error)
 {
-	const guint32 outside = AM_CAP_NETWORK | AM_CAP_EXEC;
+	/* a decoder's programs are run for the worker, by its keeper */
+	const guint32 outside = AM_CAP_NETWORK |
+				(plugin->kinds == AM_KIND_DECODER ? 0 : AM_CAP_EXEC);
 	if ((plugin->caps & ~(guint32)CAPS_ALL) != 0)
 		return check_fail(error, "caps 0x%x: unknown ones among them", plugin->caps);
 	if ((plugin->caps & (AM_CAP_SANDBOX | AM_CAP_SESSION)) == 0)

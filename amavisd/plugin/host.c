@@ -209,7 +209,7 @@ host_no_decode_opened(G_GNUC_UNUSED AmDecode *decode, G_GNUC_UNUSED guint index)
 
 static int
 host_no_program_add(G_GNUC_UNUSED AmInstance *instance, G_GNUC_UNUSED const char *const *argv,
-		    GError **error)
+		    G_GNUC_UNUSED const char *ending, G_GNUC_UNUSED guint32 flags, GError **error)
 {
 	g_set_error_literal(error, AM_ERROR, AM_ERROR_RESOURCE, "no programs are run here");
 	return -1;

@@ -221,6 +221,12 @@ typedef struct {
 
 /* ---- what the core offers ------------------------------------------------------------------ */
 
+/* How a program of a decoder is run; 1.2. */
+typedef enum {
+	AM_PROGRAM_STDOUT = 1 << 0, /* what it prints is the result, counted like a file */
+	AM_PROGRAM_FORKS = 1 << 1,  /* it may start other programs of the system */
+} AmProgramFlags;
+
 typedef enum {
 	AM_EDIT_PREPEND, /* new field above the mail's own */
 	AM_EDIT_APPEND,  /* new field below the mail's own */
@@ -326,20 +332,22 @@ struct _AmHost {
 	void (*decode_opened)(AmDecode *decode, guint index);
 	/* In load() only, AM_CAP_EXEC: a program that decode() may start.  argv[0] is an absolute
 	 * path; "{file}" in an argument stands for the name of the file with the part's content,
-	 * "{password}" for the password.  No shell is involved.  -1: no such program, or none can
-	 * be run here. */
-	int (*program_add)(AmInstance *instance, const char *const *argv, GError **error);
+	 * "{password}" for the password.  ending: of that name (".zoo"), "" none; flags:
+	 * AmProgramFlags.  No shell is involved.  -1: no such program, or none can be run here. */
+	int (*program_add)(AmInstance *instance, const char *const *argv, const char *ending,
+			   guint32 flags, GError **error);
 	/* Runs it to its end, or to the mail's deadline, in an empty folder of its own, with the
 	 * content in a file beside that folder, no network, no other files than the system's
 	 * libraries, and bounded memory, time, processes and output.  *status: as of waitpid().
 	 * password may be NULL.  FALSE: could not be run. */
 	gboolean (*program_run)(AmDecode *decode, int program, const char *password, int *status,
 				GError **error);
-	/* What the last run printed, both streams, at most 64 KiB, made valid UTF-8; "" nothing.
-	 * Valid until the next run. */
+	/* What the last run printed, both streams (with AM_PROGRAM_STDOUT the second), at most
+	 * 64 KiB, made valid UTF-8; "" nothing.  Valid until the next run. */
 	const char *(*program_output)(AmDecode *decode);
 	/* Makes a child of each file that the last run left in its folder; links and special files are
-	 * recorded, not followed.  FALSE: budget used up. */
+	 * recorded, not followed.  With AM_PROGRAM_STDOUT: one of what it printed, named as the part
+	 * without its last ending.  Once after each run.  FALSE: budget used up. */
 	gboolean (*program_collect)(AmDecode *decode);
 };
 
