@@ -16,6 +16,7 @@
 
 #define TEXT_LINES_MAX 32 /* between the words and the colon */
 #define RUN_MARK 0x90
+#define CRC16_POLYNOMIAL 0x1021
 #define HEADER_FIXED (1 + 4 + 4 + 2 + 4 + 4 + 2) /* behind the name */
 
 static const char binhex_alphabet[] =
@@ -39,13 +40,21 @@ binhex_start(gpointer data, G_GNUC_UNUSED Sink *sink, const Line *line)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-static void
-binhex_crc(Binhex *binhex, guint8 byte)
+void
+binhex_crc16_table(guint16 *table)
 {
-	guint16 crc = binhex->crc ^ (guint16)(byte << 8);
-	for (guint bit = 0; bit < 8; bit++)
-		crc = (guint16)(crc << 1 ^ ((crc & 0x8000) != 0 ? 0x1021 : 0));
-	binhex->crc = crc;
+	for (guint i = 0; i < 256; i++) {
+		guint16 crc = (guint16)(i << 8);
+		for (guint bit = 0; bit < 8; bit++)
+			crc = (guint16)(crc << 1 ^ ((crc & 0x8000) != 0 ? CRC16_POLYNOMIAL : 0));
+		table[i] = crc;
+	}
+}
+
+static void
+binhex_crc(Binhex *binhex, const Sink *sink, guint8 byte)
+{
+	binhex->crc = (guint16)(binhex->crc << 8 ^ sink->crc16[binhex->crc >> 8 ^ byte]);
 }
 
 static guint32
@@ -94,7 +103,7 @@ binhex_header(Binhex *binhex, Sink *sink, guint8 byte)
 	}
 	binhex->header[binhex->n_header++] = byte;
 	if (binhex->n_header <= binhex->header_len - 2)
-		binhex_crc(binhex, byte);
+		binhex_crc(binhex, sink, byte);
 	else if (binhex->n_header == binhex->header_len)
 		binhex_end_header(binhex, sink);
 }
@@ -128,7 +137,7 @@ binhex_byte(Binhex *binhex, Sink *sink, guint8 byte)
 		break;
 	case BINHEX_DATA:
 	case BINHEX_RESOURCE:
-		binhex_crc(binhex, byte);
+		binhex_crc(binhex, sink, byte);
 		sink_byte(sink, byte);
 		if (--*(is_data ? &binhex->data_left : &binhex->resource_left) == 0)
 			binhex->stage = is_data ? BINHEX_DATA_CRC : BINHEX_RESOURCE_CRC;

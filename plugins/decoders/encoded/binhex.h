@@ -36,3 +36,5 @@ typedef struct {
 extern const Codec binhex_codec;
 
 gboolean binhex_is_start(const Line *line);
+/* Fills a table of 256. */
+void binhex_crc16_table(guint16 *table);

@@ -16,7 +16,8 @@
 
 typedef struct {
 	Output *output;
-	const guint32 *crc32; /* table of 256 */
+	const guint32 *crc32; /* tables of 256 */
+	const guint16 *crc16;
 	AmChild *child;	      /* NULL: none is open */
 	gsize len;	      /* in `buffer` */
 	guint32 marked;	      /* flags that were marked: one reason for each will do */

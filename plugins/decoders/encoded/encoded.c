@@ -15,6 +15,7 @@
 typedef struct {
 	const AmHost *host;
 	guint32 crc32[256];
+	guint16 crc16[256];
 } Encoded;
 
 typedef union {
@@ -33,6 +34,7 @@ encoded_load(const AmHost *host, G_GNUC_UNUSED AmInstance *instance, G_GNUC_UNUS
 	Encoded *self = g_new0(Encoded, 1);
 	self->host = host;
 	yenc_crc32_table(self->crc32);
+	binhex_crc16_table(self->crc16);
 	return self;
 }
 
@@ -99,6 +101,7 @@ encoded_decode(gpointer data, AmDecode *decode, GError **error)
 	g_autofree Sink *sink = g_new0(Sink, 1);
 	sink->output = &output;
 	sink->crc32 = self->crc32;
+	sink->crc16 = self->crc16;
 	encoded_read(lines, sink, &failure);
 	if (failure == NULL)
 		return TRUE;
