@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 import zlib
 
+import quine
 from mails import attach, attached, case
 
 MIB = 1 << 20
@@ -170,6 +171,11 @@ def gz_nested():
     for _ in range(20):
         data = gz_of(data)
     return data
+
+
+@attached("bomb-archive", "gz-quine", "quine.gz", "limit")
+def gz_quine():
+    return quine.quine()
 
 
 def overlapping(central_count, quoted):
