@@ -48,6 +48,8 @@ test_default(void)
 		{ "a.b1.  dll", "", "", "", "double extension" },
 		{ "x.{3050f4d8-98b5-11cf-bb82-00aa00bdce0b}", "", "", "", "class id in name" },
 		{ "x", "application/hta", "text/html", "html", "declared as program" },
+		{ "", "message/partial", "text/plain", "txt", "mail in pieces" },
+		{ "", "message/external-body", "text/plain", "txt", NULL },
 		{ "x", "Application/HTA", "", "", NULL }, /* declared types come in lower case */
 		{ "x", "text/plain", "application/x-msdownload", "", "program" },
 		{ "exe", "", "", "", NULL },
@@ -201,6 +203,68 @@ test_undecipherable(void)
 	g_assert_cmpstr(match.label, ==, "undecipherable");
 }
 
+/* The pseudo name that rules of Amavis have for it. */
+static void
+test_pseudo_name(void)
+{
+	g_autoptr(AmBannedRules) rules = am_banned_rules_new();
+	const AmBannedRules *lists[] = { rules };
+	g_autoptr(AmReport) report = make_tree();
+	AmBannedMatch match;
+	add_rule(rules, FALSE, "UNDECIPHERABLE", NULL, NULL);
+	g_assert_false(am_banned_check(lists, 1, report, &match));
+	((AmReportPart *)report->parts->pdata[4])->flags |= AM_PART_UNDECODED;
+	g_assert_true(am_banned_check(lists, 1, report, &match));
+	g_assert_cmpint(match.part, ==, 4);
+}
+
+/* Findings and extensions as conditions; part 1 is the zip, 2 its program, 3 its text, 4 a text. */
+static void
+test_findings(void)
+{
+	static const struct {
+		const char *finding, *extension, *type;
+		gint32 part; /* that is banned, -1 none */
+	} cases[] = {
+		{ "macro", NULL, NULL, 3 },
+		{ "MACRO/autoopen", NULL, NULL, 3 },
+		{ "macro/Auto*", NULL, NULL, 3 },
+		{ "macro/AutoClose", NULL, NULL, -1 },
+		{ "name/double-extension", NULL, NULL, 1 },
+		{ "external", NULL, NULL, 0 }, /* of the whole mail */
+		{ "nonsense", NULL, NULL, -1 },
+		{ "macro", NULL, ".exe", -1 }, /* not of the same part */
+		{ "macro", "TXT", NULL, 3 },
+		{ NULL, "txt", NULL, 3 },
+		{ NULL, ".exe", NULL, 2 },
+		{ NULL, "xt", NULL, -1 },
+		{ NULL, NULL, ".z", 1 }, /* Amavis writes it as "Z" */
+	};
+	g_autoptr(AmReport) report = make_tree();
+	fixture_set(&((AmReportPart *)report->parts->pdata[1])->short_type, "Z");
+	am_report_add_finding(report, "macro", "AutoOpen", "ole", 3, NULL);
+	am_report_add_finding(report, "javascript", "x", "pdf", 3, NULL);
+	am_report_add_finding(report, "name", "double-extension", "core", 1, NULL);
+	am_report_add_finding(report, "external", "x", "x", -1, NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		const char *const finding[] = { cases[i].finding, NULL };
+		const char *const extension[] = { cases[i].extension, NULL };
+		const char *const type[] = { cases[i].type, NULL };
+		const AmBannedSpec spec = {
+			.findings = cases[i].finding != NULL ? finding : NULL,
+			.extensions = cases[i].extension != NULL ? extension : NULL,
+			.types = cases[i].type != NULL ? type : NULL,
+		};
+		g_autoptr(AmBannedRules) rules = am_banned_rules_new();
+		const AmBannedRules *lists[] = { rules };
+		AmBannedMatch match = { .part = -1 };
+		g_assert_true(am_banned_rules_add(rules, &spec, NULL));
+		g_test_message("case %d", (int)i);
+		g_assert_cmpint(am_banned_check(lists, 1, report, &match), ==, cases[i].part >= 0);
+		g_assert_cmpint(match.part, ==, cases[i].part);
+	}
+}
+
 static void
 test_bad_rules(void)
 {
@@ -276,6 +340,8 @@ main(int argc, char **argv)
 	g_test_add_func("/banned/paths", test_paths);
 	g_test_add_func("/banned/lists", test_lists);
 	g_test_add_func("/banned/undecipherable", test_undecipherable);
+	g_test_add_func("/banned/pseudo-name", test_pseudo_name);
+	g_test_add_func("/banned/findings", test_findings);
 	g_test_add_func("/banned/bad-rules", test_bad_rules);
 	g_test_add_func("/banned/explosion", test_explosion);
 	g_test_add_func("/banned/deep", test_deep);

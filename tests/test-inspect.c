@@ -482,9 +482,11 @@ static const struct {
 	{ "encrypted", "BOX\nencrypted\nsecret s.txt\n",
 	  "1.1 text/plain text/plain - C+. \n1.1.1 - - 0 Cm. s.txt\n",
 	  "encrypted:encrypted:2 encrypted:encrypted:1 " },
-	{ "corrupt", "BOX\ncorrupt checksum\n", "1.1 text/plain text/plain 21 U. \n", "" },
+	{ "corrupt", "BOX\ncorrupt checksum\n", "1.1 text/plain text/plain 21 U. \n",
+	  "undecoded:undecoded:1 " },
 	{ "decoder fails", "BOX\nfile a 1\nxfail\n",
-	  "1.1 text/plain text/plain - U+. \n1.1.1 - text/plain 1 m. a\n", "" },
+	  "1.1 text/plain text/plain - U+. \n1.1.1 - text/plain 1 m. a\n",
+	  "undecoded:undecoded:1 " },
 	{ "bytes", "BOX\nfill a 90000\nfill b 90000\nfill c 1\n",
 	  "1.1 text/plain text/plain - +. \n1.1.1 - text/plain 90000 m. a\n1.1.2 - text/plain 8192 "
 	  "ULm. b\n",

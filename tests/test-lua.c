@@ -138,7 +138,8 @@ make_mail(void)
 	report->is_scored = TRUE;
 	report->score = 4.5;
 	am_report_add_test(report, "spamd", "BAYES_50", 0.8);
-	am_report_add_finding(report, "macro", "AutoOpen", "x", 0, NULL);
+	am_report_add_finding(report, "macro", "AutoOpen", "x", 0, "in VBA");
+	am_report_add_defect(report, "utf8", "Subject", 9, "RFC 5322 2.2", "UTF-8");
 	(void)fixture_part(report, 0, "a.doc", "application/msword", "application/msword", "doc");
 	return mail;
 }
@@ -163,18 +164,24 @@ test_facts(void)
 		"    if n == 2 then\n"
 		"      assert(part.name == 'a.doc' and part.type == 'application/msword')\n"
 		"      assert(part.short_type == 'doc' and part.size == 0 and not "
-		"part.is_encrypted)\n"
+		"part.is_encrypted and not part.is_ambiguous)\n"
+		"      assert(type(part.names) == 'table' and #part.names == 0)\n"
 		"      assert(not pcall(function () return part.nonsense end))\n"
 		"    end\n"
 		"  end\n"
 		"  assert(n == 2)\n"
-		"  for kind, name, scanner, path in mail:findings() do\n"
+		"  for kind, name, scanner, path, detail in mail:findings() do\n"
 		"    assert(kind == 'macro' and name == 'AutoOpen' and scanner == 'x' and path == "
-		"'1')\n"
+		"'1' and detail == 'in VBA')\n"
 		"    n = n + 1\n"
 		"  end\n"
 		"  for name, points in mail:tests() do assert(name == 'BAYES_50' and points == "
 		"0.8) end\n"
+		"  for kind, field, position, section, detail in mail:defects() do\n"
+		"    assert(kind == 'utf8' and field == 'Subject' and position == 9)\n"
+		"    assert(section == 'RFC 5322 2.2' and detail == 'UTF-8')\n"
+		"  end\n"
+		"  assert(mail:content() == 'clean')\n"
 		"  assert(n == 3 and mail:has_finding('macro') and not mail:has_finding('macro', "
 		"'y'))\n"
 		"  assert(rcpt:address() == 'User+x@example.org' and rcpt:domain() == "

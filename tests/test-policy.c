@@ -31,7 +31,8 @@ typedef struct {
 } Case;
 
 /* v virus, p phishing, e encrypted, l limit, a ambiguous, m macro, f failure of a scanner, x .exe,
- * h missing Date, 8 8bit, s scored, b bulk, n no report, L findings lost */
+ * h missing Date, 8 8bit, c control, U utf8, 6 SMTPUTF8, s scored, b bulk, n no report,
+ * L findings lost, d undecoded, q message/partial, S S/MIME */
 static void
 apply_facts(AmMail *mail, const char *facts, double score)
 {
@@ -69,6 +70,31 @@ apply_facts(AmMail *mail, const char *facts, double score)
 			break;
 		case '8':
 			am_report_add_defect(report, "8bit", "Subject", 0, "RFC 5322 2.2", NULL);
+			break;
+		case 'c':
+			am_report_add_defect(report, "control", "X", 64, "RFC 5322 2.2",
+					     "NUL or bare CR");
+			break;
+		case 'U':
+			am_report_add_defect(report, "utf8", "Subject", 0, "RFC 5322 2.2", NULL);
+			break;
+		case '6':
+			mail->envelope->smtputf8 = TRUE;
+			break;
+		case 'd':
+			(void)fixture_part(report, 0, "c.zip", "", "application/zip", "zip");
+			am_report_add_finding(report, "undecoded", "undecoded", "core", 1,
+					      "checksum");
+			break;
+		case 'q':
+			am_report_add_finding(report, "partial", "partial", "core", 0,
+					      "the rest comes later");
+			break;
+		case 'S':
+			(void)fixture_part(report, 0, "smime.p7m", "application/pkcs7-mime",
+					   "application/pkcs7-mime", "p7m");
+			am_report_add_finding(report, "encrypted", "encrypted", "core", 1,
+					      "S/MIME enveloped data");
 			break;
 		case 's':
 			report->is_scored = TRUE;
@@ -120,11 +146,46 @@ static const Case cases[] = {
 	{ "macro is banned", "finding_categories = macro=banned", "s@x", "m", 0, C(BANNED),
 	  C(BANNED), D(DISCARD), 250, "2.7.0", "banned", "file" },
 	{ "encrypted passes", "", "s@x", "e", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
-	  "unchecked: a.zip", "" },
+	  "unchecked: encrypted a.zip", "" },
 	{ "encrypted, reject", "unchecked_destiny = reject", "s@x", "e", 0, C(UNCHECKED),
-	  C(UNCHECKED), D(REJECT), 554, "5.7.0", "unchecked: a.zip", "file" },
+	  C(UNCHECKED), D(REJECT), 554, "5.7.0", "unchecked: encrypted a.zip", "file" },
 	{ "findings lost", "", "s@x", "L", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
-	  "unchecked: content could not be checked", "" },
+	  "unchecked: over limits (too many findings)", "" },
+	{ "undecodable", "", "s@x", "d", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
+	  "unchecked: undecodable c.zip (checksum)", "" },
+	{ "a piece", "", "s@x", "q", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
+	  "unchecked: piece of a mail (the rest comes later)", "" },
+	{ "all of unchecked", "", "s@x", "ela", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
+	  "unchecked: encrypted a.zip, over limits depth, ambiguous boundary", "" },
+	{ "by minor: other", "minor_destinies = encrypted=reject", "s@x", "l", 0, C(UNCHECKED),
+	  C(NONE), D(PASS), 0, NULL, "unchecked: over limits depth", "" },
+	{ "by minor: encrypted", "minor_destinies = encrypted=reject", "s@x", "el", 0, C(UNCHECKED),
+	  C(UNCHECKED), D(REJECT), 554, "5.7.0", "unchecked: encrypted a.zip, over limits depth",
+	  "file" },
+	{ "by minor: over limits",
+	  "minor_destinies = over-limits=tempfail, encrypted=reject", "s@x", "el", 0, C(UNCHECKED),
+	  C(UNCHECKED), D(TEMPFAIL), 450, "4.7.0",
+	  "unchecked: encrypted a.zip, over limits depth", "" },
+	{ "by minor: ambiguous", "minor_destinies = ambiguous=discard", "s@x", "a", 0,
+	  C(UNCHECKED), C(UNCHECKED), D(DISCARD), 250, "2.7.0", "unchecked: ambiguous boundary",
+	  "file" },
+	{ "by minor: undecodable", "minor_destinies = undecodable=reject", "s@x", "d", 0,
+	  C(UNCHECKED), C(UNCHECKED), D(REJECT), 554, "5.7.0",
+	  "unchecked: undecodable c.zip (checksum)", "file" },
+	{ "by minor: an exception", "unchecked_destiny = reject\nminor_destinies = encrypted=pass",
+	  "s@x", "e", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL, "unchecked: encrypted a.zip",
+	  "" },
+	{ "by minor: the last one counts",
+	  "minor_destinies = encrypted=reject, encrypted=pass", "s@x", "e", 0, C(UNCHECKED),
+	  C(NONE), D(PASS), 0, NULL, "unchecked: encrypted a.zip", "" },
+	{ "by minor: 8bit", "minor_destinies = 8bit=reject", "s@x", "8h", 0, C(BAD_HEADER),
+	  C(BAD_HEADER), D(REJECT), 554, "5.6.0", "bad-header: 8bit Subject", "file" },
+	{ "encrypted mail", "", "s@x", "S", 0, C(CLEAN), C(NONE), D(PASS), 0, NULL, "", "" },
+	{ "encrypted mail is unchecked", "encrypted_mail_unchecked = yes", "s@x", "S", 0,
+	  C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
+	  "unchecked: encrypted smime.p7m (S/MIME enveloped data)", "" },
+	{ "encrypted mail with a zip", "", "s@x", "Se", 0, C(UNCHECKED), C(NONE), D(PASS), 0, NULL,
+	  "unchecked: encrypted a.zip", "" },
 	{ "scanner failed", "", "s@x", "f", 0, C(UNCHECKED), C(UNCHECKED), D(TEMPFAIL), 451,
 	  "4.5.0", "unchecked: clamav: engine is gone", "" },
 	{ "scanner failed, pass", "unchecked_on_failure = pass", "s@x", "f", 0, C(UNCHECKED),
@@ -148,8 +209,30 @@ static const Case cases[] = {
 	  "", "" },
 	{ "bad header passes", "", "s@x", "h", 0, C(BAD_HEADER), C(NONE), D(PASS), 0, NULL,
 	  "bad-header: missing Date", "" },
-	{ "bad header, reject", "bad_header_destiny = reject", "s@x", "8h", 0, C(BAD_HEADER),
-	  C(BAD_HEADER), D(REJECT), 554, "5.6.0", "bad-header: missing Date", "file" },
+	{ "bad header, reject; the first is quoted", "bad_header_destiny = reject", "s@x", "8h", 0,
+	  C(BAD_HEADER), C(BAD_HEADER), D(REJECT), 554, "5.6.0", "bad-header: 8bit Subject",
+	  "file" },
+	{ "bad header, 8bit", "bad_header_destiny = reject", "s@x", "8", 0, C(BAD_HEADER),
+	  C(BAD_HEADER), D(REJECT), 554, "5.6.3", "bad-header: 8bit Subject", "file" },
+	{ "bad header, with its place", "bad_header_destiny = reject", "s@x", "c", 0,
+	  C(BAD_HEADER), C(BAD_HEADER), D(REJECT), 554, "5.6.0",
+	  "bad-header: control X (NUL or bare CR, byte 64, RFC 5322 2.2)", "file" },
+	{ "all but one", "header_tests = -missing", "s@x", "h", 0, C(CLEAN), C(NONE), D(PASS), 0,
+	  NULL, "", "" },
+	{ "all but one, written out", "header_tests = all, -missing", "s@x", "h", 0, C(CLEAN),
+	  C(NONE), D(PASS), 0, NULL, "", "" },
+	{ "all but another", "header_tests = -8bit -long", "s@x", "h8", 0, C(BAD_HEADER), C(NONE),
+	  D(PASS), 0, NULL, "bad-header: missing Date", "" },
+	{ "no header tests", "header_tests =", "s@x", "h8", 0, C(CLEAN), C(NONE), D(PASS), 0, NULL,
+	  "", "" },
+	{ "UTF-8 is none", "", "s@x", "U", 0, C(CLEAN), C(NONE), D(PASS), 0, NULL, "", "" },
+	{ "UTF-8 is none without a kind either", "header_tests = -long", "s@x", "U", 0, C(CLEAN),
+	  C(NONE), D(PASS), 0, NULL, "", "" },
+	{ "UTF-8 is one when named", "header_tests = all, utf8\nbad_header_destiny = reject",
+	  "s@x", "U", 0, C(BAD_HEADER), C(BAD_HEADER), D(REJECT), 554, "5.6.3",
+	  "bad-header: utf8 Subject", "file" },
+	{ "UTF-8 in SMTPUTF8 mail", "header_tests = all, utf8", "s@x", "U6", 0, C(CLEAN), C(NONE),
+	  D(PASS), 0, NULL, "", "" },
 	{ "bad header, bounce", "bad_header_destiny = bounce", "s@x", "h", 0, C(BAD_HEADER),
 	  C(BAD_HEADER), D(BOUNCE), 250, "2.5.0", "bad-header: missing Date", "file" },
 	{ "bad header, bounce to nobody", "bad_header_destiny = bounce", "", "h", 0, C(BAD_HEADER),

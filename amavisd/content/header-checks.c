@@ -24,10 +24,11 @@
 #define LINE_PIECE_BYTES 8192
 #define LINE_MAX_BYTES 998   /* RFC 5322 2.1.1, without CRLF */
 #define NAME_MAX_BYTES 255   /* of a field; a longer one is no field */
+#define UTF8_HITS 10	     /* that are told; mostly nobody wants them */
 #define VALUE_MAX_BYTES 8192 /* of the few values that are looked at */
 
 /* In the order of testing. */
-typedef enum { HIT_SYNTAX, HIT_EMPTY, HIT_LONG, HIT_CONTROL, HIT_8BIT, N_HITS } Hit;
+typedef enum { HIT_SYNTAX, HIT_EMPTY, HIT_LONG, HIT_CONTROL, HIT_8BIT, HIT_UTF8, N_HITS } Hit;
 
 static const struct {
 	const char *kind, *section, *detail;
@@ -36,6 +37,8 @@ static const struct {
 	[HIT_EMPTY] = { "empty", "RFC 5322 3.2.2", "folded line of blanks only" },
 	[HIT_LONG] = { "long", "RFC 5322 2.1.1", "line longer than 998 bytes" },
 	[HIT_CONTROL] = { "control", "RFC 5322 2.2", "NUL or bare CR" },
+	/* a defect of mail that is not SMTPUTF8 only, which is for policy to know */
+	[HIT_UTF8] = { "utf8", "RFC 5322 2.2", "UTF-8, for which SMTPUTF8 is needed" },
 	[HIT_8BIT] = { "8bit", "RFC 6532 3.2", "control characters or bytes that are not UTF-8" },
 };
 
@@ -78,6 +81,7 @@ typedef struct {
 	guint64 start, value, name_len;
 	gint64 hit[N_HITS]; /* offset of the first, -1 none */
 	GString *target;    /* gathers its value, NULL */
+	guint n_utf8;	    /* fields so far that are UTF-8 and have no other fault */
 	/* the line at hand */
 	guint64 line_len;
 	gboolean is_blank, is_continuation, is_crlf;
@@ -125,6 +129,8 @@ checker_end_field(Checker *checker, guint64 end)
 	for (guint i = 0; i < N_HITS; i++) {
 		if (checker->hit[i] < 0)
 			continue;
+		if (i == HIT_UTF8 && checker->n_utf8++ >= UTF8_HITS)
+			break;
 		am_report_add_defect(checker->report, hits[i].kind,
 				     checker->is_field ? checker->name : "",
 				     (guint64)checker->hit[i], hits[i].section, hits[i].detail);
@@ -226,8 +232,7 @@ checker_8bit_byte(Checker *checker, guint8 byte, guint64 offset)
 	} else {
 		ok = byte < 0x80 || utf8_begin(checker, byte);
 	}
-	if (!ok)
-		checker_hit(checker, HIT_8BIT, offset);
+	checker_hit(checker, ok ? HIT_UTF8 : HIT_8BIT, offset);
 }
 
 /* One byte of a line that is not plain text. */

@@ -133,6 +133,10 @@ am_part_mark(AmPart *part, guint32 flags, const char *reason)
 		part_tell(part, "encrypted", "encrypted", reason);
 	if (fresh & AM_PART_AMBIGUOUS)
 		part_tell(part, "ambiguous", "ambiguous", reason);
+	/* what is encrypted, over a limit or ambiguous has said so */
+	if ((fresh & AM_PART_UNDECODED) != 0 &&
+	    (part->facts->flags & (AM_PART_ENCRYPTED | AM_PART_LIMIT | AM_PART_AMBIGUOUS)) == 0)
+		part_tell(part, "undecoded", "undecoded", reason);
 }
 
 void
@@ -198,6 +202,12 @@ am_part_set_type(AmPart *part, const char *type)
 void
 am_part_judge_type(AmPart *part)
 {
+	if (part->facts->declared_type != NULL &&
+	    strcmp(part->facts->declared_type, "message/partial") == 0)
+		part_tell(part, "partial", "partial", "the rest of it comes in other mails");
+	if (part->facts->declared_type != NULL &&
+	    strcmp(part->facts->declared_type, "message/external-body") == 0)
+		part_tell(part, "external", "external-body", "its content lies elsewhere");
 	if (part->tree->n_mismatches >= NAME_FINDINGS)
 		return;
 	g_autofree char *detail = am_mismatch_find(part->facts);

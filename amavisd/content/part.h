@@ -91,13 +91,15 @@ gboolean am_part_tree_is_late(AmPartTree *tree);
 /* Marks the part undecoded because of a limit ("depth", "parts", "bytes", "time", "storage", "names",
  * "readings") and tells the finding once for each kind. */
 void am_part_limit(AmPart *part, const char *name, const char *reason);
-/* or-s flags; with AM_PART_ENCRYPTED or AM_PART_AMBIGUOUS new on the part a finding says so.  The
+/* or-s flags; with AM_PART_ENCRYPTED, AM_PART_AMBIGUOUS or AM_PART_UNDECODED new on the part a finding
+ * says so, one for the reason that counts most.  The
  * first reason stays. */
 void am_part_mark(AmPart *part, guint32 flags, const char *reason);
 /* AM_PART_AMBIGUOUS, and a finding of that name with the reason; name NULL: no finding. */
 void am_part_doubt(AmPart *part, const char *name, const char *reason);
 void am_part_set_type(AmPart *part, const char *type);
-/* When type, declared type and names are known: a finding when they disagree in a dangerous way. */
+/* When type, declared type and names are known: a finding when they disagree in a dangerous way, or
+ * when the content is not all here. */
 void am_part_judge_type(AmPart *part);
 /* The part is to be opened by a decoder, or walked as a mail. */
 gboolean am_part_is_to_open(const AmPart *part);

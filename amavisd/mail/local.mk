@@ -19,6 +19,7 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/reply.c \
 	amavisd/mail/reply.h \
 	amavisd/mail/report-codec.c \
+	amavisd/mail/report-content.c \
 	amavisd/mail/report-private.h \
 	amavisd/mail/report.c \
 	amavisd/mail/report.h \

@@ -229,12 +229,46 @@ am_report_add_finding(AmReport *report, const char *kind, const char *name, cons
 	am_report_place_finding(report, finding);
 }
 
+/* A number of the kind, below 32; all that are unknown have one. */
+static guint
+report_defect_kind(const char *kind)
+{
+	static const char *const kinds[] = { "mime",   "8bit",	 "control",  "empty", "long",
+					     "syntax", "missing", "multiple", "utf8" };
+	guint i = 0;
+	while (i < G_N_ELEMENTS(kinds) && strcmp(kinds[i], kind) != 0)
+		i++;
+	return i;
+}
+
+/* Makes room by the last one that is not the only one of its kind. */
+static void
+report_drop_defect(AmReport *report)
+{
+	guint count[32] = { 0 };
+	for (guint i = 0; i < report->defects->len; i++)
+		count[report_defect_kind(((AmHeaderDefect *)report->defects->pdata[i])->kind)]++;
+	for (guint i = report->defects->len; i-- > 0;) {
+		const AmHeaderDefect *defect = report->defects->pdata[i];
+		if (count[report_defect_kind(defect->kind)] > 1) {
+			g_ptr_array_remove_index(report->defects, i);
+			return;
+		}
+	}
+}
+
 void
 am_report_add_defect(AmReport *report, const char *kind, const char *field, guint64 position,
 		     const char *section, const char *detail)
 {
-	if (report->defects->len >= AM_REPORT_MAX_DEFECTS)
-		return;
+	guint32 bit = 1u << report_defect_kind(kind);
+	gboolean is_new = (report->defect_kinds & bit) == 0;
+	report->defect_kinds |= bit;
+	if (report->defects->len >= AM_REPORT_MAX_DEFECTS) {
+		if (!is_new)
+			return;
+		report_drop_defect(report);
+	}
 	AmHeaderDefect *defect = g_new0(AmHeaderDefect, 1);
 	defect->kind = report_text(kind);
 	defect->field = report_text(field);

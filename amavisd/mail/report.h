@@ -26,7 +26,7 @@
 #define AM_REPORT_MAX_TESTS 1000u   /* further ones are dropped; the score has them all */
 #define AM_REPORT_MAX_FAILURES 100u /* further ones are dropped */
 #define AM_REPORT_MAX_SCANNERS 250u /* further ones are dropped */
-#define AM_REPORT_MAX_DEFECTS 100u   /* as Amavis */
+#define AM_REPORT_MAX_DEFECTS 100u   /* as Amavis; the first of each kind is kept always */
 #define AM_REPORT_MAX_FIELDS 10000u  /* header fields in the table */
 
 typedef struct {
@@ -46,7 +46,7 @@ typedef struct {
 } AmReportPart;
 
 typedef struct {
-	char *kind; /* virus phishing encrypted ambiguous limit macro ... */
+	char *kind; /* virus phishing encrypted ambiguous limit undecoded partial macro ... */
 	char *name;
 	char *scanner; /* instance that says so; "core" for the part tree itself */
 	gint32 part;   /* index, -1 the whole mail */
@@ -54,7 +54,7 @@ typedef struct {
 } AmFinding;
 
 typedef struct {
-	char *kind;       /* mime 8bit control empty long syntax missing multiple other */
+	char *kind;       /* mime 8bit control empty long syntax missing multiple utf8 other */
 	char *field;      /* name of the field, "" none */
 	guint64 position; /* byte offset in the mail */
 	char *section;    /* "RFC 5322 2.1.1" */
@@ -100,6 +100,7 @@ typedef struct {
 	GPtrArray *findings; /* AmFinding */
 	guint32 n_findings_lost;
 	GPtrArray *defects;  /* AmHeaderDefect */
+	guint32 defect_kinds; /* bits of those seen; not sent */
 	GPtrArray *tests;    /* AmTest */
 	GPtrArray *failures; /* AmScanFailure: sandbox and session scanners alike */
 	GPtrArray *scanners; /* AmScanTime: which scanners looked, and how long */
@@ -133,6 +134,16 @@ void am_report_add_scanner(AmReport *report, const char *scanner, guint32 durati
 /* First field of that name (ASCII case-insensitive) or NULL. */
 const AmHeaderField *am_report_field(const AmReport *report, const char *name);
 gboolean am_report_has_finding(const AmReport *report, const char *kind);
+
+/* What can be said of the content.  Three values and no fourth: what was not seen whole is neither
+ * clean nor infected. */
+typedef enum { AM_CONTENT_UNCHECKED, AM_CONTENT_CLEAN, AM_CONTENT_INFECTED } AmContent;
+const char *am_content_name(AmContent content); /* "unchecked" "clean" "infected" */
+/* Infected: a scanner found a virus or phishing.  Unchecked: something is encrypted, over limits,
+ * ambiguous, undecodable or a piece only, a scanner failed, findings were lost, nobody looked (report
+ * NULL).  Why, in words, is appended to reasons (NULL: nobody wants them), g_free'd with it, a few at
+ * most. */
+AmContent am_report_content(const AmReport *report, GPtrArray *reasons);
 
 /* Serialise; what is beyond the limits is left out, texts are cut (of a part's names the end is
  * kept, where the extension is), and if parts, names or fields had to go a "limit" finding says so.

@@ -124,6 +124,13 @@ static gboolean
 host_action_has_category(AmAction *action, const char *category)
 {
 	AmCategory major = am_category_from_name(category);
+	const AmCategorySet *set = &action->disposition->categories;
+	const char *comma = strchr(category, ',');
+	guint minor;
+	if (comma != NULL) { /* "unchecked,over-limits" */
+		major = am_category_from_minor(comma + 1, &minor);
+		return major != AM_CATEGORY_NONE && (set->minors[major] & 1u << minor) != 0;
+	}
 	return major != AM_CATEGORY_NONE &&
 	       am_category_set_has(&action->disposition->categories, major);
 }

@@ -13,6 +13,7 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/judge.h \
 	amavisd/pipeline/notify-admin.c \
 	amavisd/pipeline/notify-compose.c \
+	amavisd/pipeline/notify-defects.c \
 	amavisd/pipeline/notify-private.h \
 	amavisd/pipeline/notify.c \
 	amavisd/pipeline/notify.h \

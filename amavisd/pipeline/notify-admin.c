@@ -88,6 +88,8 @@ admin_people(GString *out, const AmMail *mail, const char *hostname, const AmDis
 		admin_append(out, "Message-ID", mail->report->message_id);
 	}
 	admin_append(out, "Kept in quarantine", quarantine);
+	if (am_notify_category(first) == AM_CATEGORY_BAD_HEADER)
+		am_notify_append_defects(out, mail, first->settings);
 }
 
 GString *

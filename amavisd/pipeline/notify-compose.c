@@ -169,6 +169,7 @@ compose_reason(const AmDisposition *disposition)
 static void
 compose_people(GString *out, const AmMail *mail, const char *hostname, GPtrArray *dispositions)
 {
+	const AmSettings *bad_header = NULL; /* of the first whom it blocked for */
 	g_string_append_printf(out, "This is the mail content filter at %s.\r\n\r\n", hostname);
 	g_string_append(out, "A mail from you could not be delivered to one or more recipients.\r\n"
 			     "They and the reason for each are listed below.\r\n\r\n");
@@ -188,7 +189,11 @@ compose_people(GString *out, const AmMail *mail, const char *hostname, GPtrArray
 		am_notify_append_path(out, disposition->recipient->address);
 		g_string_append(out, ":\r\n");
 		am_notify_append_wrapped(out, reason);
+		if (disposition->blocking == AM_CATEGORY_BAD_HEADER && bad_header == NULL)
+			bad_header = disposition->settings;
 	}
+	if (bad_header != NULL)
+		am_notify_append_defects(out, mail, bad_header);
 }
 
 static void

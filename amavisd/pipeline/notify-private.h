@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "mail/mail.h"
+#include "policy/settings.h"
 
 /* One line of printable ASCII, everything else is '?'. */
 void am_notify_append_ascii(GString *out, const char *text);
@@ -15,5 +16,8 @@ void am_notify_append_ascii(GString *out, const char *text);
 void am_notify_append_wrapped(GString *out, const char *text);
 /* "<a@example.org>", what is not ASCII as in RFC 6533 3. */
 void am_notify_append_path(GString *out, const char *address);
+/* Header defects that count by the settings, a few, each with the line in which it is and a mark under
+ * its byte.  Nothing when there are none. */
+void am_notify_append_defects(GString *out, const AmMail *mail, const AmSettings *settings);
 /* The header section of the mail as an entity of type text/rfc822-headers. */
 gboolean am_notify_append_header_part(GString *out, const AmMail *mail, GError **error);

@@ -51,7 +51,8 @@ notify_is_fake(const AmMail *mail, const AmSettings *settings)
 		return TRUE;
 	for (guint i = 0; i < mail->report->findings->len; i++) {
 		const AmFinding *finding = mail->report->findings->pdata[i];
-		if (am_collect_finding_category(settings, finding) != AM_CATEGORY_VIRUS)
+		if (am_collect_finding_category(mail->report, settings, finding) !=
+		    AM_CATEGORY_VIRUS)
 			continue;
 		g_autofree char *name = g_ascii_strdown(finding->name, -1);
 		FakeQuery query = { .name = name };

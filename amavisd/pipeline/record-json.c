@@ -127,6 +127,18 @@ json_parts(Json *json, const AmReport *report)
 }
 
 static void
+json_content(Json *json, const AmReport *report)
+{
+	g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+	AmContent content = am_report_content(report, reasons);
+	json_text(json, "content", am_content_name(content));
+	guint n = json_list(json, "content_reasons", reasons->len);
+	for (guint i = 0; i < n; i++)
+		json_value(json, reasons->pdata[i]);
+	json_end_list(json);
+}
+
+static void
 json_findings(Json *json, const AmReport *report)
 {
 	guint n = json_list(json, "findings", report != NULL ? report->findings->len : 0);
@@ -375,6 +387,7 @@ json_record(Json *json, const AmRecord *record)
 	json_int(json, "size", (gint64)am_spool_size(record->mail->spool));
 	json_envelope(json, record->mail->envelope);
 	json_head(json, report);
+	json_content(json, report);
 	json_parts(json, report);
 	json_findings(json, report);
 	json_int(json, "findings_lost", report != NULL ? report->n_findings_lost : 0);

@@ -21,6 +21,7 @@
 /* steps of the regular expression engine for one name */
 #define BANNED_MATCH_LIMIT "(*LIMIT_MATCH=100000)"
 #define BANNED_NO_RULE G_MAXUINT
+#define BANNED_UNDECIPHERABLE (AM_PART_UNDECODED | AM_PART_ENCRYPTED)
 
 typedef struct {
 	gboolean is_allow;
@@ -29,12 +30,21 @@ typedef struct {
 	GPtrArray *regexes; /* GRegex */
 	GPtrArray *types;   /* lower case globs; short types with their dot */
 	GPtrArray *declared;
+	GPtrArray *extensions; /* case-folded globs "*.exe" */
+	GPtrArray *findings;   /* case-folded globs "kind" and "kind/name" */
 	char *label;
 } BannedRule;
 
 struct _AmBannedRules {
 	GPtrArray *rules;
+	gboolean wants_findings; /* a rule asks for them */
 };
+
+/* Findings of each part: chains through the report's array. */
+typedef struct {
+	gint32 *first; /* by part, -1 none */
+	gint32 *next;  /* by finding, -1 the last */
+} BannedFindings;
 
 /* Readings of a part's names, made when the first rule asks. */
 typedef struct {
@@ -42,6 +52,9 @@ typedef struct {
 	GPtrArray
 		*names; /* as reported, without the blanks and dots that Windows drops at the end */
 	GPtrArray *folded; /* the same, case-folded */
+	const AmReport *report;
+	gint32 finding; /* first of the part, -1 none */
+	const gint32 *next;
 } BannedNode;
 
 static void
@@ -52,6 +65,8 @@ banned_rule_free(gpointer data)
 	g_clear_pointer(&rule->regexes, g_ptr_array_unref);
 	g_clear_pointer(&rule->types, g_ptr_array_unref);
 	g_clear_pointer(&rule->declared, g_ptr_array_unref);
+	g_clear_pointer(&rule->extensions, g_ptr_array_unref);
+	g_clear_pointer(&rule->findings, g_ptr_array_unref);
 	g_free(rule->label);
 	g_free(rule);
 }
@@ -87,6 +102,18 @@ banned_fold_list(const char *const *list)
 	GPtrArray *folded = g_ptr_array_new_with_free_func(g_free);
 	for (; *list != NULL; list++)
 		g_ptr_array_add(folded, g_utf8_casefold(*list, -1));
+	return folded;
+}
+
+static GPtrArray *
+banned_fold_extensions(const char *const *list)
+{
+	GPtrArray *folded = banned_fold_list(list);
+	for (guint i = 0; folded != NULL && i < folded->len; i++) {
+		char *extension = folded->pdata[i];
+		folded->pdata[i] = g_strconcat(*extension == '.' ? "*" : "*.", extension, NULL);
+		g_free(extension);
+	}
 	return folded;
 }
 
@@ -140,6 +167,8 @@ banned_make_label(const AmBannedSpec *spec)
 		{ "regex", spec->regexes },
 		{ "type", spec->types },
 		{ "declared", spec->declared },
+		{ "extension", spec->extensions },
+		{ "finding", spec->findings },
 	};
 	if (spec->label != NULL)
 		return g_strdup(spec->label);
@@ -158,11 +187,13 @@ gboolean
 am_banned_rules_add(AmBannedRules *rules, const AmBannedSpec *spec, GError **error)
 {
 	gboolean is_empty = spec->names == NULL && spec->regexes == NULL && spec->types == NULL &&
-			    spec->declared == NULL && !spec->undecipherable;
+			    spec->declared == NULL && spec->extensions == NULL &&
+			    spec->findings == NULL && !spec->undecipherable;
 	if (is_empty || rules->rules->len >= AM_BANNED_MAX_RULES) {
 		g_set_error(
 			error, AM_ERROR, AM_ERROR_DATA, "%s",
-			is_empty ? "a rule needs one of name, regex, type, declared, undecipherable"
+			is_empty ? "a rule needs one of name, extension, regex, type, declared, "
+				   "finding, undecipherable"
 				 : "too many rules");
 		return FALSE;
 	}
@@ -179,6 +210,9 @@ am_banned_rules_add(AmBannedRules *rules, const AmBannedSpec *spec, GError **err
 	rule->names = banned_fold_list(spec->names);
 	rule->types = banned_fold_list(spec->types);
 	rule->declared = banned_fold_list(spec->declared);
+	rule->extensions = banned_fold_extensions(spec->extensions);
+	rule->findings = banned_fold_list(spec->findings);
+	rules->wants_findings = rules->wants_findings || rule->findings != NULL;
 	rule->label = banned_make_label(spec);
 	g_ptr_array_add(rules->rules, rule);
 	return TRUE;
@@ -197,7 +231,9 @@ am_banned_rules_new_default(void)
 					     "application/x-msdos-program", "application/hta",
 					     NULL };
 	static const char *const extension[] = { "\\.(exe|vbs|pif|scr|bat|cmd|com|cpl)$", NULL };
+	static const char *const partial[] = { "message/partial", NULL };
 	static const AmBannedSpec specs[] = {
+		{ .declared = partial, .label = "mail in pieces" },
 		{ .types = executable, .label = "executable" },
 		{ .regexes = class_id, .label = "class id in name" },
 		{ .regexes = double_extension, .label = "double extension" },
@@ -264,6 +300,8 @@ banned_node_read_names(BannedNode *node)
 	for (char **name = node->part->names; name != NULL && *name != NULL; name++)
 		if (g_strcmp0(*name, node->part->name) != 0)
 			banned_node_add_name(node, *name);
+	if ((node->part->flags & BANNED_UNDECIPHERABLE) != 0) /* as rules of Amavis have it */
+		banned_node_add_name(node, "UNDECIPHERABLE");
 }
 
 static void
@@ -283,15 +321,15 @@ banned_glob_any(GPtrArray *globs, const char *text)
 }
 
 static gboolean
-banned_names_match(const BannedRule *rule, BannedNode *node)
+banned_names_match(GPtrArray *globs, BannedNode *node)
 {
 	banned_node_read_names(node);
 	for (guint i = 0; i < node->folded->len; i++) {
 		const char *name = node->folded->pdata[i];
 		const char *slash = strrchr(name, '/'), *backslash = strrchr(name, '\\');
 		const char *base = MAX(slash, backslash);
-		if (banned_glob_any(rule->names, name) ||
-		    (base != NULL && banned_glob_any(rule->names, base + 1)))
+		if (banned_glob_any(globs, name) ||
+		    (base != NULL && banned_glob_any(globs, base + 1)))
 			return TRUE;
 	}
 	return FALSE;
@@ -315,7 +353,21 @@ banned_regexes_match(const BannedRule *rule, BannedNode *node)
 	return FALSE;
 }
 
-/* short_types: "exe-ms,exe"; a pattern for it starts with a dot. */
+static gboolean
+banned_findings_match(GPtrArray *globs, const BannedNode *node)
+{
+	for (gint32 i = node->finding; i >= 0; i = node->next[i]) {
+		const AmFinding *finding = node->report->findings->pdata[i];
+		g_autofree char *kind = g_utf8_casefold(finding->kind, -1);
+		g_autofree char *name = g_utf8_casefold(finding->name, -1);
+		g_autofree char *both = g_strdup_printf("%s/%s", kind, name);
+		if (banned_glob_any(globs, kind) || banned_glob_any(globs, both))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* short_types: "exe-ms,exe", also "Z"; a pattern for it starts with a dot. */
 static gboolean
 banned_short_match(const char *pattern, const char *short_types)
 {
@@ -323,7 +375,8 @@ banned_short_match(const char *pattern, const char *short_types)
 	while (*short_types != '\0') {
 		gsize len = strcspn(short_types, ",");
 		if (len > 0 && len + 1 < sizeof type) {
-			memcpy(type + 1, short_types, len);
+			for (gsize i = 0; i < len; i++)
+				type[i + 1] = g_ascii_tolower(short_types[i]);
 			type[len + 1] = '\0';
 			if (am_banned_glob(pattern, type))
 				return TRUE;
@@ -349,13 +402,16 @@ static gboolean
 banned_rule_holds(const BannedRule *rule, BannedNode *node)
 {
 	const AmReportPart *part = node->part;
-	if (rule->undecipherable && (part->flags & (AM_PART_UNDECODED | AM_PART_ENCRYPTED)) == 0)
+	if (rule->undecipherable && (part->flags & BANNED_UNDECIPHERABLE) == 0)
+		return FALSE;
+	if (rule->findings != NULL && !banned_findings_match(rule->findings, node))
 		return FALSE;
 	if (rule->types != NULL && !banned_types_match(rule->types, part->type, part->short_type))
 		return FALSE;
 	if (rule->declared != NULL && !banned_types_match(rule->declared, part->declared_type, ""))
 		return FALSE;
-	return (rule->names == NULL || banned_names_match(rule, node)) &&
+	return (rule->names == NULL || banned_names_match(rule->names, node)) &&
+	       (rule->extensions == NULL || banned_names_match(rule->extensions, node)) &&
 	       (rule->regexes == NULL || banned_regexes_match(rule, node));
 }
 
@@ -369,10 +425,8 @@ banned_get(const AmBannedRules *const *lists, guint number)
 
 /* Number of the first rule below `limit` that holds for the part itself. */
 static guint
-banned_first(const AmBannedRules *const *lists, guint n_lists, const AmReportPart *part,
-	     guint limit)
+banned_first(const AmBannedRules *const *lists, guint n_lists, BannedNode node, guint limit)
 {
-	BannedNode node = { .part = part };
 	guint number = 0, found = BANNED_NO_RULE;
 	for (guint i = 0; i < n_lists && found == BANNED_NO_RULE; i++) {
 		for (guint j = 0; j < lists[i]->rules->len && number < limit; j++, number++) {
@@ -392,12 +446,48 @@ typedef struct {
 	gboolean has_children;
 } BannedState;
 
+static void
+banned_findings_clear(BannedFindings *findings)
+{
+	g_free(findings->first);
+	g_free(findings->next);
+}
+
+/* What is said of the whole mail is said of its root. */
+static void
+banned_findings_init(BannedFindings *findings, const AmReport *report)
+{
+	findings->first = g_new(gint32, report->parts->len);
+	findings->next = g_new(gint32, report->findings->len);
+	for (guint i = 0; i < report->parts->len; i++)
+		findings->first[i] = -1;
+	for (guint i = 0; i < report->findings->len; i++) {
+		const AmFinding *finding = report->findings->pdata[i];
+		gboolean has_part = finding->part >= 0 && (guint)finding->part < report->parts->len;
+		guint part = has_part ? (guint)finding->part : 0;
+		findings->next[i] = findings->first[part];
+		findings->first[part] = (gint32)i;
+	}
+}
+
+static gboolean
+banned_wants_findings(const AmBannedRules *const *lists, guint n_lists)
+{
+	for (guint i = 0; i < n_lists; i++)
+		if (lists[i]->wants_findings)
+			return TRUE;
+	return FALSE;
+}
+
 gboolean
 am_banned_check(const AmBannedRules *const *lists, guint n_lists, const AmReport *report,
 		AmBannedMatch *match)
 {
 	guint n = report->parts->len;
 	g_autofree BannedState *states = g_new0(BannedState, n);
+	BannedFindings findings = { NULL, NULL };
+	if (n > 0 && banned_wants_findings(lists, n_lists))
+		banned_findings_init(&findings, report);
 	for (guint i = 0; i < n; i++) {
 		const AmReportPart *part = report->parts->pdata[i];
 		BannedState *state = &states[i];
@@ -407,12 +497,19 @@ am_banned_check(const AmBannedRules *const *lists, guint n_lists, const AmReport
 			*state = states[part->parent];
 			state->has_children = FALSE;
 		}
-		guint own = banned_first(lists, n_lists, part, state->rule);
+		const BannedNode node = {
+			.part = part,
+			.report = report,
+			.finding = findings.first != NULL ? findings.first[i] : -1,
+			.next = findings.next,
+		};
+		guint own = banned_first(lists, n_lists, node, state->rule);
 		if (own < state->rule) {
 			state->rule = own;
 			state->part = (gint32)i;
 		}
 	}
+	banned_findings_clear(&findings);
 	for (guint i = 0; i < n; i++) {
 		if (states[i].has_children || states[i].rule == BANNED_NO_RULE)
 			continue;

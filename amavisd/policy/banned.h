@@ -20,10 +20,14 @@ typedef struct _AmBannedRules AmBannedRules; /* the ordered rules of one name */
  * any value of a condition is enough. Lists end with NULL; NULL: condition not given. */
 typedef struct {
 	gboolean is_allow;
-	const char *const *names;    /* globs (* and ?) on the whole name or what follows the last / */
+	/* globs (* and ?) on the whole name or what follows the last /; a part that could not be looked
+	 * into is called UNDECIPHERABLE too */
+	const char *const *names;
 	const char *const *regexes;  /* PCRE on the whole name; case does not matter, . takes all */
 	const char *const *types;    /* real type: "application/x-dosexec", "image/x-*" or ".exe" */
 	const char *const *declared; /* the same of the declared type; no short types */
+	const char *const *extensions; /* of the name, without their dot: "exe" */
+	const char *const *findings; /* of the part: globs "kind" or "kind/name" */
 	gboolean undecipherable;     /* encrypted, or could not be taken apart */
 	const char *label;           /* said in reply and log; NULL: made of the conditions */
 } AmBannedSpec;
@@ -33,7 +37,7 @@ AmBannedRules *am_banned_rules_new(void);
  * AM_BANNED_MAX_RULES. */
 gboolean am_banned_rules_add(AmBannedRules *rules, const AmBannedSpec *spec, GError **error);
 /* What Debian's Amavis blocks: executables by type, declared type, name and double extension, and
- * names that end in a class id. */
+ * names that end in a class id; and mails in pieces, which nobody can look into. */
 AmBannedRules *am_banned_rules_new_default(void);
 void am_banned_rules_free(AmBannedRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmBannedRules, am_banned_rules_free)
@@ -48,7 +52,7 @@ typedef struct {
 } AmBannedMatch;
 
 /* Tries the lists one after the other as if they were one.  TRUE: banned, *match says by what.
- * Time is linear in parts times rules. */
+ * Time is linear in parts (and their findings) times rules. */
 gboolean am_banned_check(const AmBannedRules *const *lists, guint n_lists, const AmReport *report,
 			 AmBannedMatch *match);
 

@@ -112,3 +112,20 @@ am_category_minor_name(AmCategory major, guint minor)
 			return category_minors[i].name;
 	return NULL;
 }
+
+AmCategory
+am_category_from_minor(const char *word, guint *minor)
+{
+	*minor = 0;
+	if (strcmp(word, "undecodable") == 0)
+		return AM_CATEGORY_UNCHECKED;
+	if (strcmp(word, "other") == 0)
+		return AM_CATEGORY_BAD_HEADER;
+	for (gsize i = 0; i < G_N_ELEMENTS(category_minors); i++) {
+		if (strcmp(strchr(category_minors[i].name, ',') + 1, word) != 0)
+			continue;
+		*minor = category_minors[i].minor;
+		return category_minors[i].major;
+	}
+	return AM_CATEGORY_NONE;
+}

@@ -18,7 +18,8 @@ typedef enum {
 	                             * 7 missing 8 multiple, 0 other */
 	AM_CATEGORY_SPAMMY = 5,     /* tag2 level reached; minor 1: tag3 */
 	AM_CATEGORY_SPAM = 6,       /* kill level reached */
-	AM_CATEGORY_UNCHECKED = 7,  /* minor 1 encrypted, 2 over limits, 3 ambiguous, 0 failure */
+	AM_CATEGORY_UNCHECKED = 7,  /* minor 1 encrypted, 2 over limits, 3 ambiguous,
+	                             * 0 undecodable, or a failure */
 	AM_CATEGORY_BANNED = 8,
 	AM_CATEGORY_VIRUS = 9,
 	AM_N_CATEGORIES = 10,
@@ -41,3 +42,6 @@ AmCategory am_category_from_name(const char *name); /* NONE when unknown; '_' as
                                                        * settings is taken for '-' */
 /* Name with the minor where it has one: "unchecked,encrypted", "bad-header,missing". Borrowed. */
 const char *am_category_minor_name(AmCategory major, guint minor); /* NULL when it has none */
+/* By the word of the minor alone: "encrypted", "8bit", "tag3"; also "undecodable" (unchecked, 0) and
+ * "other" (bad-header, 0).  NONE when unknown. */
+AmCategory am_category_from_minor(const char *word, guint *minor);

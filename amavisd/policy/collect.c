@@ -30,8 +30,23 @@ collect_finding_word(const char *word, gsize len, gpointer user_data)
 	return FALSE;
 }
 
+/* S/MIME and OpenPGP: what only its recipient can open.  Told by the content; a container by what it
+ * is declared, since its parts are looked at by themselves. */
+static gboolean
+collect_is_encrypted_mail(const AmReport *report, const AmFinding *finding)
+{
+	if (strcmp(finding->kind, "encrypted") != 0 || finding->part < 0 ||
+	    (guint)finding->part >= report->parts->len)
+		return FALSE;
+	const AmReportPart *part = report->parts->pdata[finding->part];
+	return strcmp(part->declared_type, "multipart/encrypted") == 0 ||
+	       strcmp(part->type, "application/pgp-encrypted") == 0 ||
+	       strcmp(part->type, "application/pkcs7-mime") == 0;
+}
+
 AmCategory
-am_collect_finding_category(const AmSettings *settings, const AmFinding *finding)
+am_collect_finding_category(const AmReport *report, const AmSettings *settings,
+			    const AmFinding *finding)
 {
 	FindingQuery query = { .kind = finding->kind, .category = AM_CATEGORY_NONE };
 	am_settings_each_word(settings->finding_categories, collect_finding_word, &query);
@@ -41,6 +56,9 @@ am_collect_finding_category(const AmSettings *settings, const AmFinding *finding
 	    (query.category == AM_CATEGORY_VIRUS || query.category == AM_CATEGORY_UNCHECKED))
 		return AM_CATEGORY_NONE;
 	if (settings->bypass_banned && query.category == AM_CATEGORY_BANNED)
+		return AM_CATEGORY_NONE;
+	if (query.category == AM_CATEGORY_UNCHECKED && !settings->encrypted_mail_unchecked &&
+	    collect_is_encrypted_mail(report, finding))
 		return AM_CATEGORY_NONE;
 	return query.category;
 }
@@ -60,7 +78,7 @@ collect_findings(const AmReport *report, const AmSettings *settings, AmCategoryS
 {
 	for (guint i = 0; i < report->findings->len; i++) {
 		const AmFinding *finding = report->findings->pdata[i];
-		AmCategory category = am_collect_finding_category(settings, finding);
+		AmCategory category = am_collect_finding_category(report, settings, finding);
 		if (category != AM_CATEGORY_NONE)
 			am_category_set_add(set, category,
 					    collect_finding_minor(category, finding));
@@ -70,23 +88,44 @@ collect_findings(const AmReport *report, const AmSettings *settings, AmCategoryS
 		am_category_set_add(set, AM_CATEGORY_UNCHECKED, 2);
 }
 
+typedef struct {
+	const char *kind;
+	gboolean is_first;
+	gboolean counts;
+} KindQuery;
+
+/* KIND and "all" add, -KIND takes away; a list that starts by taking away takes from all.  Whether
+ * UTF-8 is a defect is asked by name only. */
 static gboolean
 collect_kind_word(const char *word, gsize len, gpointer user_data)
 {
-	FindingQuery *query = user_data;
-	if (strlen(query->kind) == len && strncmp(query->kind, word, len) == 0)
-		query->category = AM_CATEGORY_BAD_HEADER;
-	return query->category == AM_CATEGORY_NONE;
+	KindQuery *query = user_data;
+	gboolean is_less = *word == '-';
+	gboolean is_utf8 = strcmp(query->kind, "utf8") == 0;
+	word += is_less;
+	len -= is_less;
+	if (query->is_first && is_less)
+		query->counts = !is_utf8;
+	query->is_first = FALSE;
+	if (len == 3 && strncmp(word, "all", 3) == 0)
+		query->counts = is_less ? FALSE : query->counts || !is_utf8;
+	else if (strlen(query->kind) == len && strncmp(query->kind, word, len) == 0)
+		query->counts = !is_less;
+	return TRUE;
 }
 
 gboolean
-am_collect_defect_counts(const AmSettings *settings, const AmHeaderDefect *defect)
+am_collect_defect_counts(const AmMail *mail, const AmSettings *settings,
+			 const AmHeaderDefect *defect)
 {
-	FindingQuery query = { .kind = defect->kind, .category = AM_CATEGORY_NONE };
+	KindQuery query = { .kind = defect->kind, .is_first = TRUE };
 	if (settings->bypass_header)
 		return FALSE;
+	/* RFC 6532: with SMTPUTF8 headers are UTF-8 */
+	if (strcmp(defect->kind, "utf8") == 0 && mail->envelope->smtputf8)
+		return FALSE;
 	am_settings_each_word(settings->header_tests, collect_kind_word, &query);
-	return query.category == AM_CATEGORY_BAD_HEADER;
+	return query.counts;
 }
 
 guint
@@ -97,7 +136,7 @@ am_collect_defect_minor(const AmHeaderDefect *defect)
 	for (guint i = 1; i < G_N_ELEMENTS(kinds); i++)
 		if (strcmp(kinds[i], defect->kind) == 0)
 			return i;
-	return 0;
+	return strcmp(defect->kind, "utf8") == 0 ? 2 : 0;
 }
 
 gboolean
@@ -117,7 +156,7 @@ am_collect_categories(const AmMail *mail, const AmSettings *settings, AmCategory
 		return;
 	collect_findings(report, settings, set);
 	for (guint i = 0; i < report->defects->len; i++)
-		if (am_collect_defect_counts(settings, report->defects->pdata[i]))
+		if (am_collect_defect_counts(mail, settings, report->defects->pdata[i]))
 			am_category_set_add(set, AM_CATEGORY_BAD_HEADER,
 					    am_collect_defect_minor(report->defects->pdata[i]));
 }

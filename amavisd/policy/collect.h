@@ -15,8 +15,11 @@
 gboolean am_collect_has_failed(const AmMail *mail);
 /* Adds what findings, failures and header defects make. */
 void am_collect_categories(const AmMail *mail, const AmSettings *settings, AmCategorySet *set);
-/* Category of one finding by the setting finding_categories; NONE: it makes none. */
-AmCategory am_collect_finding_category(const AmSettings *settings, const AmFinding *finding);
+/* Category of one finding by the settings finding_categories and encrypted_mail_unchecked; NONE: it
+ * makes none. */
+AmCategory am_collect_finding_category(const AmReport *report, const AmSettings *settings,
+				       const AmFinding *finding);
 /* Does the defect count by header_tests?  And which minor of bad-header is it? */
-gboolean am_collect_defect_counts(const AmSettings *settings, const AmHeaderDefect *defect);
+gboolean am_collect_defect_counts(const AmMail *mail, const AmSettings *settings,
+				  const AmHeaderDefect *defect);
 guint am_collect_defect_minor(const AmHeaderDefect *defect);

@@ -142,13 +142,37 @@ judge_clean(const Judge *judge, const AmVerdict *verdict)
 
 /* ---- decide */
 
-/* Destiny of one category, if it were the only one. */
+typedef struct {
+	AmCategory category;
+	guint minor;
+	AmDestiny destiny;
+} MinorQuery;
+
+static gboolean
+judge_minor_word(const char *word, gsize len, gpointer user_data)
+{
+	MinorQuery *query = user_data;
+	g_autofree char *text = g_strndup(word, len);
+	char *equals = strchr(text, '=');
+	guint minor;
+	if (equals == NULL)
+		return TRUE;
+	*equals = '\0';
+	if (am_category_from_minor(text, &minor) == query->category && minor == query->minor)
+		(void)am_destiny_from_name(equals + 1, &query->destiny);
+	return TRUE; /* the last one counts */
+}
+
+/* Destiny of one category, if it were the only one: its minor's, else its own. */
 static AmDestiny
-judge_destiny(const Judge *judge, const AmDisposition *disposition, AmCategory category)
+judge_destiny(const Judge *judge, const AmDisposition *disposition, AmCategory category,
+	      guint minor)
 {
 	const AmSettings *settings = disposition->settings;
 	const AmReport *report = judge->mail->report;
-	AmDestiny destiny = settings->destiny[category];
+	MinorQuery query = { category, minor, settings->destiny[category] };
+	am_settings_each_word(settings->minor_destinies, judge_minor_word, &query);
+	AmDestiny destiny = query.destiny;
 	gboolean is_null = *judge->mail->envelope->sender == '\0';
 	if (settings->is_lover[category])
 		return AM_DESTINY_PASS;
@@ -163,6 +187,24 @@ judge_destiny(const Judge *judge, const AmDisposition *disposition, AmCategory c
 	return is_null ? AM_DESTINY_DISCARD : AM_DESTINY_BOUNCE;
 }
 
+/* Does the category block, by any of its minors from the highest on? */
+static gboolean
+judge_blocks(const Judge *judge, AmDisposition *disposition, AmCategory category)
+{
+	guint16 minors = disposition->categories.minors[category];
+	for (guint minor = 16; minor-- > 0;) {
+		if ((minors & 1u << minor) == 0)
+			continue;
+		AmDestiny destiny = judge_destiny(judge, disposition, category, minor);
+		if (destiny == AM_DESTINY_PASS)
+			continue;
+		disposition->destiny = destiny;
+		disposition->blocking = category;
+		return TRUE;
+	}
+	return FALSE;
+}
+
 static void
 judge_decide_destiny(const Judge *judge, const AmVerdict *verdict)
 {
@@ -175,16 +217,9 @@ judge_decide_destiny(const Judge *judge, const AmVerdict *verdict)
 			disposition->blocking = disposition->main_category;
 		return;
 	}
-	for (int c = AM_N_CATEGORIES - 1; c > AM_CATEGORY_NONE; c--) {
-		if (!am_category_set_has(&disposition->categories, (AmCategory)c))
-			continue;
-		AmDestiny destiny = judge_destiny(judge, disposition, (AmCategory)c);
-		if (destiny == AM_DESTINY_PASS)
-			continue;
-		disposition->destiny = destiny;
-		disposition->blocking = (AmCategory)c;
-		return;
-	}
+	for (int c = AM_N_CATEGORIES - 1; c > AM_CATEGORY_NONE; c--)
+		if (judge_blocks(judge, disposition, (AmCategory)c))
+			return;
 }
 
 static gboolean
@@ -334,6 +369,7 @@ judge_is_like_previous(const Judge *judge, const AmSettings *settings)
 	return previous != NULL && previous->bypass_virus == settings->bypass_virus &&
 	       previous->bypass_banned == settings->bypass_banned &&
 	       previous->bypass_header == settings->bypass_header &&
+	       previous->encrypted_mail_unchecked == settings->encrypted_mail_unchecked &&
 	       strcmp(previous->finding_categories, settings->finding_categories) == 0 &&
 	       strcmp(previous->header_tests, settings->header_tests) == 0;
 }

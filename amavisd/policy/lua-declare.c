@@ -234,8 +234,8 @@ static void
 declare_one_rule(lua_State *lua, int rule)
 {
 	static const char *const rule_keys[] = { "deny", "allow", "label", NULL };
-	static const char *const keys[] = { "name",	"regex",	  "type",
-					    "declared", "undecipherable", NULL };
+	static const char *const keys[] = { "name",	"regex",   "type",	     "declared",
+					    "extension", "finding", "undecipherable", NULL };
 	AmPolicy *policy = declare_thread(lua)->policy;
 	AmBannedSpec spec = { 0 };
 	GError *error = NULL;
@@ -254,6 +254,8 @@ declare_one_rule(lua_State *lua, int rule)
 	spec.regexes = declare_strings(lua, conditions, "regex");
 	spec.types = declare_strings(lua, conditions, "type");
 	spec.declared = declare_strings(lua, conditions, "declared");
+	spec.extensions = declare_strings(lua, conditions, "extension");
+	spec.findings = declare_strings(lua, conditions, "finding");
 	lua_getfield(lua, conditions, "undecipherable");
 	spec.undecipherable = lua_toboolean(lua, -1);
 	if (!am_banned_rules_add(policy->pending_rules, &spec, &error))

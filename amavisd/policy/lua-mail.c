@@ -229,14 +229,48 @@ mail_next_finding(lua_State *lua)
 	lua_pushstring(lua, finding->name);
 	lua_pushstring(lua, finding->scanner);
 	lua_pushstring(lua, mail_part_path(report, finding->part));
-	return 4;
+	lua_pushstring(lua, finding->detail);
+	return 5;
 }
 
-/* for kind, name, scanner, part_path in mail:findings() do ... end */
+/* for kind, name, scanner, part_path, detail in mail:findings() do ... end */
 static int
 mail_findings(lua_State *lua)
 {
 	return iterator_make(lua, mail_next_finding);
+}
+
+static int
+mail_next_defect(lua_State *lua)
+{
+	guint index;
+	const AmReport *report = iterator_next(lua, &index);
+	if (report == NULL || index >= report->defects->len)
+		return 0;
+	const AmHeaderDefect *defect = report->defects->pdata[index];
+	lua_pushstring(lua, defect->kind);
+	lua_pushstring(lua, defect->field);
+	lua_pushinteger(lua, (lua_Integer)defect->position);
+	lua_pushstring(lua, defect->section);
+	lua_pushstring(lua, defect->detail);
+	return 5;
+}
+
+/* for kind, field, position, section, detail in mail:defects() do ... end */
+static int
+mail_defects(lua_State *lua)
+{
+	return iterator_make(lua, mail_next_defect);
+}
+
+/* mail:content(): "clean", "infected" or "unchecked"; nil in the hook "recipient". */
+static int
+mail_content(lua_State *lua)
+{
+	if (mail_get(lua) == NULL)
+		return 0;
+	lua_pushstring(lua, am_content_name(am_report_content(mail_report(lua), NULL)));
+	return 1;
 }
 
 static int
@@ -277,8 +311,20 @@ mail_has_finding(lua_State *lua)
 	return 1;
 }
 
-/* ---- parts: part.path .name .type .declared_type .short_type .size .digest .reason, and
- * .is_encrypted .is_undecoded .is_member .is_container */
+/* ---- parts: part.path .name .names .type .declared_type .short_type .size .digest .reason, and
+ * .is_encrypted .is_undecoded .is_ambiguous .is_member .is_container */
+
+/* Every reading of the name, and what each comes to. */
+static int
+part_push_names(lua_State *lua, const AmReportPart *part)
+{
+	lua_newtable(lua);
+	for (lua_Integer i = 0; part->names != NULL && part->names[i] != NULL; i++) {
+		lua_pushstring(lua, part->names[i]);
+		lua_rawseti(lua, -2, i + 1);
+	}
+	return 1;
+}
 
 static int
 part_index(lua_State *lua)
@@ -300,6 +346,7 @@ part_index(lua_State *lua)
 		guint32 flag;
 	} flags[] = {
 		{ "is_encrypted", AM_PART_ENCRYPTED },
+		{ "is_ambiguous", AM_PART_AMBIGUOUS },
 		{ "is_undecoded", AM_PART_UNDECODED },
 		{ "is_member", AM_PART_MEMBER },
 		{ "is_container", AM_PART_CONTAINER },
@@ -318,6 +365,8 @@ part_index(lua_State *lua)
 			return 1;
 		}
 	}
+	if (strcmp(name, "names") == 0)
+		return part_push_names(lua, part);
 	if (strcmp(name, "size") != 0)
 		return luaL_error(lua, "a part has no \"%s\"", name);
 	lua_pushinteger(lua, (lua_Integer)part->size);
@@ -391,6 +440,8 @@ static const luaL_Reg mail_functions[] = {
 	{ "parts", mail_parts },
 	{ "findings", mail_findings },
 	{ "has_finding", mail_has_finding },
+	{ "defects", mail_defects },
+	{ "content", mail_content },
 	{ "tests", mail_tests },
 	{ NULL, NULL },
 };

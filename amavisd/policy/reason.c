@@ -15,6 +15,35 @@
 #define MAX_NAMES 3u /* findings named in a reason */
 #define MAX_REASON_BYTES 300u
 
+/* What the core found is told by its kind, where and why; what a scanner found by its name. */
+static char *
+reason_name_finding(const AmReport *report, AmCategory category, const AmFinding *finding)
+{
+	static const char *const kinds[][2] = {
+		{ "encrypted", "encrypted" },	{ "limit", "over limits" },
+		{ "ambiguous", "ambiguous" },	{ "undecoded", "undecodable" },
+		{ "partial", "piece of a mail" },
+	};
+	const char *name = *finding->name != '\0' ? finding->name : finding->kind;
+	const char *words = NULL;
+	for (gsize i = 0; category == AM_CATEGORY_UNCHECKED && i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i][0], finding->kind) == 0 && strcmp(finding->scanner, "core") == 0)
+			words = kinds[i][1];
+	if (words == NULL)
+		return g_strdup(name);
+	gboolean has_part = finding->part >= 0 && (guint)finding->part < report->parts->len;
+	const char *part =
+		has_part ? ((const AmReportPart *)report->parts->pdata[finding->part])->name : "";
+	GString *text = g_string_new(words);
+	if (*part != '\0')
+		g_string_append_printf(text, " %s", part);
+	else if (strcmp(name, finding->kind) != 0 && *finding->detail == '\0')
+		g_string_append_printf(text, " %s", name);
+	if (*finding->detail != '\0')
+		g_string_append_printf(text, " (%s)", finding->detail);
+	return g_string_free(text, FALSE);
+}
+
 /* FALSE: there is none of the category. */
 static gboolean
 reason_say_findings(const AmMail *mail, const AmSettings *settings, AmCategory category,
@@ -24,9 +53,9 @@ reason_say_findings(const AmMail *mail, const AmSettings *settings, AmCategory c
 	guint n = 0;
 	for (guint i = 0; report != NULL && i < report->findings->len && n < MAX_NAMES; i++) {
 		const AmFinding *finding = report->findings->pdata[i];
-		if (am_collect_finding_category(settings, finding) != category)
+		if (am_collect_finding_category(report, settings, finding) != category)
 			continue;
-		const char *name = *finding->name != '\0' ? finding->name : finding->kind;
+		g_autofree char *name = reason_name_finding(report, category, finding);
 		if (n > 0 && strstr(out->str, name) != NULL)
 			continue; /* several scanners, or several parts */
 		g_string_append_printf(out, "%s%s", n++ > 0 ? ", " : "", name);
@@ -43,6 +72,8 @@ reason_say_failure(const AmMail *mail, const char *failure, GString *out)
 	} else if (report != NULL && report->failures->len > 0) {
 		const AmScanFailure *first = report->failures->pdata[0];
 		g_string_append_printf(out, "%s: %s", first->scanner, first->text);
+	} else if (report != NULL && report->n_findings_lost > 0) {
+		g_string_append(out, "over limits (too many findings)");
 	} else {
 		g_string_append(out, "content could not be checked");
 	}
@@ -61,19 +92,20 @@ reason_say_banned(const AmMail *mail, const AmDisposition *disposition, GString 
 	g_string_append_printf(out, "%s (%s)", what, disposition->banned_rule);
 }
 
+/* The first one that counts, as Amavis does; the highest minor decides what becomes of the mail. */
 static void
 reason_say_defect(const AmMail *mail, const AmDisposition *disposition, GString *out)
 {
 	const AmReport *report = mail->report;
-	guint minor =
-		am_category_set_highest_minor(&disposition->categories, AM_CATEGORY_BAD_HEADER);
 	for (guint i = 0; report != NULL && i < report->defects->len; i++) {
 		const AmHeaderDefect *defect = report->defects->pdata[i];
-		if (am_collect_defect_minor(defect) != minor ||
-		    !am_collect_defect_counts(disposition->settings, defect))
+		if (!am_collect_defect_counts(mail, disposition->settings, defect))
 			continue;
 		g_string_append_printf(out, "%s%s%s", defect->kind,
 				       *defect->field != '\0' ? " " : "", defect->field);
+		if (defect->position > 0)
+			g_string_append_printf(out, " (%s, byte %" G_GUINT64_FORMAT ", %s)",
+					       defect->detail, defect->position, defect->section);
 		return;
 	}
 }
@@ -143,7 +175,13 @@ reason_refusal(const AmMail *mail, const AmDisposition *disposition, const char 
 	const char *id = mail->id;
 	switch (disposition->blocking) {
 	case AM_CATEGORY_BAD_HEADER:
-		return am_reply_new(554, "5.6.0", "Reject, id=%s - %s", id, text);
+		/* RFC 3463: 5.6.3 conversion required but not supported */
+		return am_reply_new(554,
+				    am_category_set_highest_minor(&disposition->categories,
+								  AM_CATEGORY_BAD_HEADER) == 2
+					    ? "5.6.3"
+					    : "5.6.0",
+				    "Reject, id=%s - %s", id, text);
 	case AM_CATEGORY_OVERSIZED:
 		return am_reply_new(552, "5.3.4", "Reject, id=%s - %s", id, text);
 	case AM_CATEGORY_MTA_ERROR:

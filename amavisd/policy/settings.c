@@ -21,7 +21,7 @@
 #include "smtp/route.h"
 
 #define DESTINIES "pass|bounce|reject|discard|tempfail"
-#define HEADER_KINDS "mime 8bit control empty long syntax missing multiple other"
+#define HEADER_KINDS "all mime 8bit control empty long syntax missing multiple utf8 other"
 
 typedef enum {
 	FIELD_TEXT,
@@ -35,6 +35,7 @@ typedef enum {
 	FIELD_SIZE,
 	FIELD_KINDS,	/* list of header defect kinds */
 	FIELD_FINDINGS, /* kind=category list */
+	FIELD_MINORS,	/* minor=destiny list */
 } FieldType;
 
 #define ADMIN(X, cat, CAT)                                                                         \
@@ -98,12 +99,18 @@ typedef enum {
 	X("redirect", STRING, "", NULL, "mail goes to this address instead", ADDRESS, redirect)    \
 	X("banned_rules", STRING, "default", NULL, "names of the rules for banned parts", TEXT,    \
 	  banned_rules)                                                                            \
-	X("header_tests", STRING,                                                                  \
-	  "mime, 8bit, control, empty, long, syntax, missing, multiple, other", NULL,              \
-	  "kinds of header defects that make a bad header", KINDS, header_tests)                   \
+	X("header_tests", STRING, "all", NULL,                                                     \
+	  "kinds of header defects that make a bad header; -KIND: not that one; utf8 only if named", \
+	  KINDS, header_tests)                                                                     \
+	X("minor_destinies", STRING, "", NULL,                                                     \
+	  "KIND=DESTINY, ...: instead of the category's destiny, by what made it: encrypted, "     \
+	  "over-limits, ambiguous, undecodable, kinds of bad headers, tag3",                       \
+	  MINORS, minor_destinies)                                                                 \
+	X("encrypted_mail_unchecked", BOOL, "no", NULL,                                            \
+	  "mail encrypted by S/MIME or OpenPGP is unchecked", BOOL, encrypted_mail_unchecked)      \
 	X("finding_categories", STRING,                                                            \
 	  "virus=virus, phishing=virus, encrypted=unchecked, limit=unchecked, "                    \
-	  "ambiguous=unchecked, pua=clean, macro=clean",                                           \
+	  "ambiguous=unchecked, undecoded=unchecked, partial=unchecked, pua=clean, macro=clean",   \
 	  NULL, "category that a kind of finding makes; clean: none", FINDINGS,                    \
 	  finding_categories)                                                                      \
 	X("unchecked_on_failure", ENUM, "tempfail", "tempfail|pass",                               \
@@ -142,6 +149,7 @@ static const gsize field_sizes[] = {
 	[FIELD_ENUM] = sizeof(AmDestiny), [FIELD_NUMBER] = sizeof(double),
 	[FIELD_LEVEL] = sizeof(double),	  [FIELD_SIZE] = sizeof(guint64),
 	[FIELD_KINDS] = sizeof(char *),	  [FIELD_FINDINGS] = sizeof(char *),
+	[FIELD_MINORS] = sizeof(char *),
 };
 
 G_STATIC_ASSERT(sizeof(AmDestiny) == sizeof(gint));
@@ -155,6 +163,18 @@ am_destiny_name(AmDestiny destiny)
 {
 	g_return_val_if_fail((guint)destiny < G_N_ELEMENTS(destiny_names), "pass");
 	return destiny_names[destiny];
+}
+
+gboolean
+am_destiny_from_name(const char *name, AmDestiny *destiny)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(destiny_names); i++) {
+		if (strcmp(destiny_names[i], name) != 0)
+			continue;
+		*destiny = (AmDestiny)i;
+		return TRUE;
+	}
+	return FALSE;
 }
 
 const AmSettingSpec *
@@ -201,6 +221,20 @@ typedef struct {
 	GString *bad;
 } ListCheck;
 
+/* MINOR=DESTINY */
+static gboolean
+settings_is_minor(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	guint minor;
+	AmDestiny destiny;
+	if (equals == NULL)
+		return FALSE;
+	g_autofree char *word = g_strndup(text, (gsize)(equals - text));
+	return am_category_from_minor(word, &minor) != AM_CATEGORY_NONE &&
+	       am_destiny_from_name(equals + 1, &destiny);
+}
+
 static gboolean
 settings_check_word(const char *word, gsize len, gpointer user_data)
 {
@@ -209,7 +243,9 @@ settings_check_word(const char *word, gsize len, gpointer user_data)
 	gboolean is_good;
 	if (check->type == FIELD_KINDS) {
 		g_auto(GStrv) kinds = g_strsplit(HEADER_KINDS, " ", -1);
-		is_good = g_strv_contains((const char *const *)kinds, text);
+		is_good = g_strv_contains((const char *const *)kinds, text + (*text == '-'));
+	} else if (check->type == FIELD_MINORS) {
+		is_good = settings_is_minor(text);
 	} else {
 		const char *equals = strchr(text, '=');
 		is_good = equals != NULL && equals != text &&
@@ -229,7 +265,9 @@ settings_check_list(FieldType type, const char *text, GError **error)
 	if (bad->len == 0)
 		return TRUE;
 	g_set_error(error, AM_ERROR, AM_ERROR_DATA, "\"%s\" is not %s", bad->str,
-		    type == FIELD_KINDS ? "one of " HEADER_KINDS : "a pair KIND=CATEGORY");
+		    type == FIELD_KINDS	   ? "one of " HEADER_KINDS
+		    : type == FIELD_MINORS ? "a pair KIND=DESTINY"
+					   : "a pair KIND=CATEGORY");
 	return FALSE;
 }
 
@@ -278,8 +316,8 @@ static gboolean
 settings_is_text(FieldType type)
 {
 	return type == FIELD_TEXT || type == FIELD_ADDRESS || type == FIELD_ROUTE ||
-	       type == FIELD_KEYS ||
-	       type == FIELD_KINDS || type == FIELD_FINDINGS;
+	       type == FIELD_KEYS || type == FIELD_KINDS || type == FIELD_FINDINGS ||
+	       type == FIELD_MINORS;
 }
 
 /* *internal: the address without quotes and brackets, "" for none. */
@@ -338,6 +376,7 @@ settings_store(gpointer field, FieldType type, const AmSettingSpec *spec, const 
 	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
+	case FIELD_MINORS:
 		return settings_store_text(field, type, text, texts, error);
 	case FIELD_BOOL:
 		*(gboolean *)field = value->integer != 0;
@@ -478,6 +517,7 @@ am_settings_get(const AmSettings *settings, const char *name)
 	case FIELD_KEYS:
 	case FIELD_KINDS:
 	case FIELD_FINDINGS:
+	case FIELD_MINORS:
 		return g_strdup(*(const char *const *)field);
 	case FIELD_BOOL:
 		return g_strdup(*(const gboolean *)field ? "yes" : "no");

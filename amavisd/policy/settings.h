@@ -22,7 +22,8 @@
  *      tag2_subject (subject tag of spammy and spam mail), tag3_subject (instead, from tag3_level),
  *      local (auto | yes | no: is the recipient ours; auto: by local_domains), local_domains (lookup
  *      keys; all when empty), message_size_limit (bytes, 0 none), forward_route (default: [routes]
- *      forward), banned_rules (names of rules, default "default"), header_tests (kinds that count),
+ *      forward), banned_rules (names of rules, default "default"), header_tests (kinds that
+ *      count: all, KIND, -KIND), minor_destinies (minor=destiny, ...), encrypted_mail_unchecked,
  *      finding_categories (kind=category, ...), unchecked_on_failure (tempfail | pass: what happens
  *      when content could not be looked at), remove_existing_x_scanned, x_virus_scanned (text),
  *      add_spam_headers, redirect (address), archive_quarantine, always_bcc, score_add (points added
@@ -45,6 +46,7 @@ typedef enum {
 } AmDestiny;
 
 const char *am_destiny_name(AmDestiny destiny);
+gboolean am_destiny_from_name(const char *name, AmDestiny *destiny); /* FALSE: there is none */
 
 typedef enum { AM_LOCAL_AUTO, AM_LOCAL_YES, AM_LOCAL_NO } AmLocalRule;
 typedef enum { AM_ON_FAILURE_TEMPFAIL, AM_ON_FAILURE_PASS } AmOnFailure;
@@ -69,6 +71,8 @@ typedef struct {
 	const char *banned_rules;       /* names separated by commas */
 	const char *header_tests;       /* kinds separated by commas */
 	const char *finding_categories; /* "kind=category, ..." */
+	const char *minor_destinies;    /* "minor=destiny, ..." */
+	gboolean encrypted_mail_unchecked;
 	AmOnFailure unchecked_on_failure;
 	gboolean remove_existing_x_scanned;
 	gboolean add_spam_headers;

@@ -146,6 +146,18 @@ scan_mail(const AmConfig *config, const ScanOptions *options, int fd, GError **e
 }
 
 static void
+scan_print_content(const AmReport *report)
+{
+	g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+	printf("content: %s", am_content_name(am_report_content(report, reasons)));
+	for (guint i = 0; i < reasons->len; i++) {
+		g_autofree char *reason = am_tool_safe(reasons->pdata[i]);
+		printf("%s%s", i == 0 ? ", " : "; ", reason);
+	}
+	printf("\n");
+}
+
+static void
 scan_print(const AmRecord *record, gboolean is_json)
 {
 	g_autofree char *text = is_json ? am_record_to_json(record, TRUE) : am_record_to_text(record);
@@ -153,6 +165,7 @@ scan_print(const AmRecord *record, gboolean is_json)
 		printf("%s\n", text);
 		return;
 	}
+	scan_print_content(record->mail->report);
 	for (guint i = 0; record->dispositions != NULL && i < record->dispositions->len; i++) {
 		const AmDisposition *d = record->dispositions->pdata[i];
 		g_autofree char *address = am_tool_safe(d->recipient->address);

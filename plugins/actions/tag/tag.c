@@ -22,7 +22,7 @@ typedef struct {
 	const AmHost *host;
 	char level_char;
 	gboolean removes_spam_fields;
-	gboolean adds_alert;
+	gboolean adds_alert, adds_hold;
 	gboolean adds_quarantine_id;
 } TagPlugin;
 
@@ -31,6 +31,8 @@ static const AmSettingSpec tag_settings[] = {
 	{ "remove_spam_fields", AM_SETTING_BOOL, "yes", NULL,
 	  "remove X-Spam-* fields that a mail for a local recipient came with" },
 	{ "alert", AM_SETTING_BOOL, "yes", NULL, "add X-Amavis-Alert" },
+	{ "hold", AM_SETTING_BOOL, "yes", NULL,
+	  "add X-Amavis-Hold to mails that go over limits (mail bombs)" },
 	{ "quarantine_id", AM_SETTING_BOOL, "yes", NULL,
 	  "add X-Quarantine-ID to mails of which a copy was stored" },
 	{ NULL },
@@ -51,7 +53,7 @@ static const struct {
 	{ "banned", "BANNED" },
 	{ "unchecked", "UNCHECKED" },
 	{ "oversized", "OVERSIZED" },
-	{ "bad-header", "BAD HEADER" },
+	{ "bad-header", "BAD HEADER SECTION" },
 };
 
 /* Categories from high to low with the name of the setting that holds their subject tag. */
@@ -160,6 +162,18 @@ tag_add_alert(const TagJob *job, GError **error)
 	g_autofree char *value = g_strdup_printf("%s%s%s", tag_alerts[i].text,
 						 *reasons != '\0' ? ", " : "", reasons);
 	return tag_edit(job, AM_EDIT_PREPEND, "X-Amavis-Alert", value, error);
+}
+
+/* So that an MTA can hold what nobody could look into to its end. */
+static gboolean
+tag_add_hold(const TagJob *job, GError **error)
+{
+	if (!job->plugin->adds_hold ||
+	    !job->host->action_has_category(job->action, "unchecked,over-limits"))
+		return TRUE;
+	const char *reasons = job->host->action_reasons(job->action);
+	return tag_edit(job, AM_EDIT_PREPEND, "X-Amavis-Hold",
+			*reasons != '\0' ? reasons : "over limits", error);
 }
 
 static gboolean
@@ -296,7 +310,8 @@ tag_apply(gpointer self, AmAction *action, GError **error)
 	if (job.is_local && !(tag_remove_spam_fields(&job, error) &&
 			      tag_add_spam_fields(&job, error) && tag_add_subject(&job, error)))
 		return FALSE;
-	return tag_add_alert(&job, error) && tag_add_quarantine_id(&job, error);
+	return tag_add_alert(&job, error) && tag_add_hold(&job, error) &&
+	       tag_add_quarantine_id(&job, error);
 }
 
 static gpointer
@@ -312,6 +327,7 @@ tag_load(const AmHost *host, AmInstance *instance, GError **error)
 	plugin->host = host;
 	plugin->level_char = *level_char;
 	plugin->removes_spam_fields = host->setting_bool(instance, "remove_spam_fields");
+	plugin->adds_hold = host->setting_bool(instance, "hold");
 	plugin->adds_alert = host->setting_bool(instance, "alert");
 	plugin->adds_quarantine_id = host->setting_bool(instance, "quarantine_id");
 	return plugin;
