@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "content/charset.h"
+#include "content/mismatch.h"
 #include "content/names.h"
 #include "content/see-through.h"
 #include "mail/report.h"
@@ -242,6 +243,50 @@ test_see_through(void)
 	}
 }
 
+/* Real type, declared type and name, and whether they disagree in a way that matters. */
+static void
+test_mismatch(void)
+{
+	static const struct {
+		const char *short_type, *declared, *name;
+		const char *detail; /* NULL: none */
+	} cases[] = {
+		{ "exe-ms,exe", "application/octet-stream", "setup.exe", NULL },
+		{ "exe-ms,exe", "application/octet-stream", "data", NULL },
+		{ "exe-ms,exe", "image/png", "photo.exe", "exe-ms declared as image/png" },
+		{ "exe-ms,exe", "application/octet-stream", "a.pdf", "exe-ms named a.pdf" },
+		{ "exe-ms,exe", "application/pdf", "a.pdf",
+		  "exe-ms declared as application/pdf, named a.pdf" },
+		{ "exe-ms,exe", "application/zip", "a.zip",
+		  "exe-ms declared as application/zip, named a.zip" },
+		{ "lnk", "text/plain", "", "lnk declared as text/plain" },
+		{ "iso", "application/octet-stream", "scan.pdf", "iso named scan.pdf" },
+		{ "zip", "image/jpeg", "", "zip declared as image/jpeg" },
+		{ "zip", "application/msword", "a.docx", NULL },
+		{ "zip", "application/octet-stream", "a.zip", NULL },
+		{ "html,txt", "text/plain", "a.txt", NULL },
+		{ "html,txt", "image/gif", "a.gif", "html declared as image/gif, named a.gif" },
+		{ "doc", "text/plain", "a.txt", NULL },
+		{ "rtf,txt", "application/msword", "a.doc", NULL },
+		{ "pdf", "image/jpeg", "a.jpg", "pdf declared as image/jpeg, named a.jpg" },
+		{ "png,image", "image/jpeg", "a.jpg", NULL },
+		{ "sh,txt", "text/plain", "", NULL },
+		{ "sh,txt", "text/plain", "a.jpg", "sh named a.jpg" },
+		{ "asc,txt", "application/pdf", "a.pdf", NULL },
+		{ "", "image/png", "a.png", NULL },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		char *names[] = { (char *)cases[i].name, NULL };
+		const AmReportPart part = {
+			.short_type = (char *)cases[i].short_type,
+			.declared_type = (char *)cases[i].declared,
+			.names = names,
+		};
+		g_autofree char *detail = am_mismatch_find(&part);
+		g_assert_cmpstr(detail, ==, cases[i].detail);
+	}
+}
+
 static void
 test_bounded(void)
 {
@@ -299,6 +344,7 @@ main(int argc, char **argv)
 	g_test_add_func("/names/readings", test_readings);
 	g_test_add_func("/names/many", test_many);
 	g_test_add_func("/names/see-through", test_see_through);
+	g_test_add_func("/names/mismatch", test_mismatch);
 	g_test_add_func("/names/bounded", test_bounded);
 	g_test_add_func("/names/extensions", test_extensions);
 	g_test_add_func("/names/linear", test_linear);
