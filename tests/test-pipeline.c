@@ -517,6 +517,49 @@ test_scanner_fails(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	assert_line_has(fixture, "failed=clamav");
 }
 
+#define PASSES "amavis.settings{ unchecked_on_failure = 'pass' }"
+
+/* Nobody takes the mail until its time is up, or a scanner fails long before. */
+static void
+test_deadline(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *name, *script;
+		AmLate when_late;
+		gboolean is_in_time;
+		int code;
+		const char *enhanced;
+	} cases[] = {
+		{ "policy", "", AM_LATE_POLICY, FALSE, 451, "4.5.0" },
+		{ "policy passes", PASSES, AM_LATE_POLICY, FALSE, 250, "2.0.0" },
+		{ "tempfail", PASSES, AM_LATE_TEMPFAIL, FALSE, 451, "4.3.2" },
+		{ "unchecked", "", AM_LATE_UNCHECKED, FALSE, 250, "2.0.0" },
+		{ "unchecked is blocked", "amavis.settings{ unchecked_destiny = 'reject' }",
+		  AM_LATE_UNCHECKED, FALSE, 554, "5.7.0" },
+		{ "a failure, tempfail", PASSES, AM_LATE_TEMPFAIL, TRUE, 250, "2.0.0" },
+		{ "a failure, unchecked", "", AM_LATE_UNCHECKED, TRUE, 451, "4.5.0" },
+	};
+	gboolean has_worker = TRUE;
+	for (gsize n = G_N_ELEMENTS(cases); n-- > 0;) {
+		g_test_message("%s", cases[n].name);
+		reconfigure(fixture, CONFIG, cases[n].script);
+		fixture->failure = "clamav";
+		if (has_worker && !cases[n].is_in_time)
+			worker_stop(fixture);
+		has_worker = cases[n].is_in_time;
+		AmMail *mail = mail_for("good");
+		mail->when_late = cases[n].when_late;
+		gint64 time_us = (cases[n].is_in_time ? 60000 : 400) * G_GINT64_CONSTANT(1000);
+		gint64 deadline_us = mail->deadline_us = mail->received_us + time_us;
+		g_autoptr(GPtrArray) replies = am_pipeline_run(fixture->thread, mail, FALSE);
+		g_assert_cmpint(g_get_monotonic_time(), <, deadline_us);
+		const AmReply *reply = replies->pdata[0];
+		g_assert_cmpint(reply->code, ==, cases[n].code);
+		g_assert_cmpstr(reply->enhanced, ==, cases[n].enhanced);
+	}
+	g_assert_cmpint(fixture->statistics.mails_total, ==, G_N_ELEMENTS(cases));
+}
+
 /* ---- copies and notices ---------------------------------------------------------------------- */
 
 #define COPY_CONFIG                                                                                \
@@ -825,6 +868,7 @@ main(int argc, char **argv)
 	ADD("/pipeline/bypassed", NULL, test_bypassed);
 	ADD("/pipeline/not-bypassed", NULL, test_not_bypassed);
 	ADD("/pipeline/scanner-fails", NULL, test_scanner_fails);
+	ADD("/pipeline/deadline", NULL, test_deadline);
 	ADD("/pipeline/copies", "virus", test_copies);
 	ADD("/pipeline/copy-special", NULL, test_copy_special);
 	ADD("/pipeline/try", "virus", test_try);

@@ -13,6 +13,13 @@
 
 #define AM_MAIL_ID_LEN 16 /* base64url, 96 bits from the kernel; starts with a letter or digit */
 
+/* What becomes of a mail whose checks were not done in time. */
+typedef enum {
+	AM_LATE_POLICY,	   /* as of one whose checks failed: setting unchecked_on_failure */
+	AM_LATE_TEMPFAIL,  /* 451 for all, whatever policy does about failures */
+	AM_LATE_UNCHECKED, /* goes on, as unchecked */
+} AmLate;
+
 typedef struct {
 	char id[AM_MAIL_ID_LEN + 1];
 	AmEnvelope *envelope; /* owned */
@@ -21,7 +28,9 @@ typedef struct {
 	gint64 arrival_us;    /* wall clock, g_get_real_time() */
 	gint64 start_us;      /* monotonic, at MAIL; stages are timed from here */
 	gint64 received_us;   /* monotonic, at the final dot */
-	gint64 deadline_us;   /* monotonic: the reply must be out by then */
+	gint64 deadline_us;   /* monotonic: the reply must be out by then; 0: as configured */
+	AmLate when_late;
+	gboolean is_late; /* the time was up before the checks were done */
 } AmMail;
 
 /* Takes envelope and spool; makes the id. */

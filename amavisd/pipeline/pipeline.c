@@ -30,6 +30,7 @@
 #include "pipeline/pipeline-private.h"
 #include "pipeline/scan.h"
 #include "pipeline/store.h"
+#include "policy/collect.h"
 
 /* Of the time that is left a stage gets this share, so that the next ones have some (R10). */
 #define PIPELINE_SHARE_PERCENT 60
@@ -39,6 +40,14 @@ pipeline_share(const AmMail *mail)
 {
 	gint64 now_us = g_get_monotonic_time();
 	return now_us + MAX(mail->deadline_us - now_us, 0) / 100 * PIPELINE_SHARE_PERCENT;
+}
+
+/* Has a stage that failed used up its share?  Waits and plugins keep a little of it to be back in
+ * time, so what ended in the last tenth counts as out of time. */
+static gboolean
+pipeline_is_late(gint64 start_us, gint64 until_us)
+{
+	return g_get_monotonic_time() >= until_us - (until_us - start_us) / 10;
 }
 
 /* Time since *mark goes to the stage. */
@@ -73,9 +82,12 @@ pipeline_inspect(AmPipelineThread *thread, AmRecord *record)
 {
 	g_autoptr(GError) error = NULL;
 	AmMail *mail = record->mail;
-	mail->report = am_inspect(&thread->inspect, mail, pipeline_share(mail), &error);
+	gint64 start_us = g_get_monotonic_time(), until_us = pipeline_share(mail);
+	mail->report = am_inspect(&thread->inspect, mail, until_us, &error);
 	if (mail->report == NULL)
 		pipeline_note_failure(record, "inspect", error);
+	if (mail->report == NULL || mail->report->failures->len > 0)
+		mail->is_late = pipeline_is_late(start_us, until_us);
 }
 
 static void
@@ -84,7 +96,16 @@ pipeline_scan(AmPipelineThread *thread, AmRecord *record)
 	AmMail *mail = record->mail;
 	if (mail->report == NULL)
 		return;
-	am_scan(thread->crew, thread->policy, mail, pipeline_share(mail));
+	gint64 start_us = g_get_monotonic_time(), until_us = pipeline_share(mail);
+	am_scan(thread->crew, thread->policy, mail, until_us);
+	if (mail->report->failures->len > 0 && pipeline_is_late(start_us, until_us))
+		mail->is_late = TRUE;
+}
+
+static gboolean
+pipeline_ends_late(const AmMail *mail)
+{
+	return mail->is_late && mail->when_late == AM_LATE_TEMPFAIL && am_collect_has_failed(mail);
 }
 
 /* NULL, or the refusal for the whole mail. */
@@ -97,9 +118,14 @@ pipeline_judge(AmPipelineThread *thread, AmRecord *record)
 	const char *failure = *record->failure != '\0' ? record->failure : NULL;
 	GPtrArray *optional =
 		mail->report != NULL ? am_scan_take_optional_failures(registry, mail) : NULL;
+	gboolean is_over = pipeline_ends_late(mail);
 	record->dispositions = am_judge(thread->policy, registry, mail, failure, &error);
 	if (optional != NULL)
 		am_scan_put_back(mail, optional);
+	if (is_over) {
+		am_record_add_failure(record, "the time for an answer was up");
+		return am_reply_new(451, "4.3.2", "mail could not be checked in time, try again later");
+	}
 	if (record->dispositions != NULL)
 		return NULL;
 	pipeline_note_failure(record, "judge", error);
@@ -323,7 +349,8 @@ pipeline_begin(AmPipelineThread *thread, AmMail *mail, gint64 *mark)
 {
 	AmRecord *record = am_record_new(mail);
 	*mark = g_get_monotonic_time();
-	mail->deadline_us = mail->received_us + thread->pipeline->max_mail_us;
+	gint64 last_us = mail->received_us + thread->pipeline->max_mail_us;
+	mail->deadline_us = mail->deadline_us != 0 ? MIN(mail->deadline_us, last_us) : last_us;
 	record->stage_us[AM_STAGE_RECEIVE] = mail->received_us - mail->start_us;
 	return record;
 }

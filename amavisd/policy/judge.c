@@ -177,7 +177,8 @@ judge_destiny(const Judge *judge, const AmDisposition *disposition, AmCategory c
 	if (settings->is_lover[category])
 		return AM_DESTINY_PASS;
 	if (category == AM_CATEGORY_UNCHECKED && am_collect_has_failed(judge->mail) &&
-	    !settings->bypass_virus && settings->unchecked_on_failure == AM_ON_FAILURE_TEMPFAIL)
+	    !settings->bypass_virus && settings->unchecked_on_failure == AM_ON_FAILURE_TEMPFAIL &&
+	    !(judge->mail->is_late && judge->mail->when_late == AM_LATE_UNCHECKED))
 		return AM_DESTINY_TEMPFAIL;
 	if (destiny != AM_DESTINY_BOUNCE)
 		return destiny;

@@ -9,7 +9,10 @@
 
 #include "session/pool-private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CONNECTION_GRACE_US                                                                        \
 	G_USEC_PER_SEC /* a client that just connected may still send its mail */
@@ -48,12 +51,35 @@ connection_on_abandon(gpointer user)
 	__atomic_sub_fetch(&pool->generation->statistics->mails_in_work, 1, __ATOMIC_RELAXED);
 }
 
+/* How long the last bytes of the client have been waiting for a free thread, as far as the kernel
+ * can tell. */
+static gint64
+connection_waited_us(const AmConnection *connection)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+	int fd = connection->kind->fd(connection->server);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0; /* no TCP */
+	return (gint64)info.tcpi_last_data_recv * 1000;
+}
+
+/* The client's patience began when it had sent the end of the mail. */
+static void
+connection_set_deadline(const AmConnection *connection, AmMail *mail)
+{
+	const AmPoolListener *listener = connection->listener;
+	mail->deadline_us =
+		mail->received_us - connection_waited_us(connection) + listener->answer_us;
+	mail->when_late = listener->when_late;
+}
+
 static GPtrArray *
 connection_on_mail(gpointer user, AmMail *mail)
 {
 	AmConnection *connection = user;
 	AmPool *pool = connection->pool;
-	mail->deadline_us = mail->received_us + pool->mail_time_us;
+	connection_set_deadline(connection, mail);
 	am_relief_call(&pool->relief);
 	GPtrArray *replies =
 		pool->ops->run(connection->thread, mail, connection->listener->server.is_lmtp);
@@ -75,7 +101,7 @@ connection_on_milter_mail(gpointer user, AmMail *mail, AmHandback *handback)
 {
 	AmConnection *connection = user;
 	AmPool *pool = connection->pool;
-	mail->deadline_us = mail->received_us + pool->mail_time_us;
+	connection_set_deadline(connection, mail);
 	am_relief_call(&pool->relief);
 	connection->record = pool->ops->check(connection->thread, mail,
 					      connection->listener->conflict, handback);

@@ -15,6 +15,8 @@
 
 #include "session/session.h"
 
+#define LISTENERS_MILTER_ANSWER_MS (270 * 1000)
+
 /* Is the socket bound to this machine alone: a Unix path or a loopback address? */
 static gboolean
 listeners_is_local(int fd)
@@ -102,6 +104,28 @@ listeners_tls_mode(const AmConfigGroup *group)
 	return (AmServerTls)mode;
 }
 
+/* An answer that comes when the MTA has given up is none.  Of SMTP clients we do not know when that is;
+ * a milter's MTA usually waits for five minutes (Postfix: milter_content_timeout). */
+static gint64
+listeners_answer_ms(const AmConfigGroup *group, const AmConfigGroup *core,
+		    AmListenerProtocol protocol)
+{
+	gint64 most_ms = am_config_int(core, "max_mail_time");
+	if (am_config_has(group, "answer_time"))
+		return MIN(am_config_int(group, "answer_time"), most_ms);
+	return protocol == AM_PROTOCOL_MILTER ? MIN(LISTENERS_MILTER_ANSWER_MS, most_ms) : most_ms;
+}
+
+static AmLate
+listeners_when_late(const AmConfigGroup *group)
+{
+	static const char *const words[] = { "policy", "tempfail", "unchecked" };
+	guint late = 0;
+	while (strcmp(words[late], am_config_string(group, "at_deadline")) != 0)
+		late++;
+	return (AmLate)late;
+}
+
 static AmPoolListener *
 listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
 	       GPtrArray *problems)
@@ -116,6 +140,8 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->tls = listeners_tls(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
 	listener->protocol = listeners_protocol(group);
+	listener->answer_us = listeners_answer_ms(group, core, listener->protocol) * 1000;
+	listener->when_late = listeners_when_late(group);
 	listener->conflict = strcmp(conflict, "split") == 0	  ? AM_CONFLICT_SPLIT
 			     : strcmp(conflict, "strictest") == 0 ? AM_CONFLICT_STRICTEST
 								  : AM_CONFLICT_MILDEST;

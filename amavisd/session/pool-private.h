@@ -52,7 +52,6 @@ struct _AmPool {
 	gint *is_paused;  /* atomic, for each listener: not watched until the next sweep */
 	gint n_mails;	  /* atomic: transactions under way */
 	gint max_mails;
-	gint64 mail_time_us;
 
 	AmRelief relief; /* which threads wait at epoll */
 

@@ -326,7 +326,6 @@ am_pool_new(const AmGeneration *generation, const AmSessionOps *ops, const char 
 	pool->listeners = listeners;
 	pool->is_paused = g_new0(gint, MAX(listeners->len, 1));
 	pool->max_mails = (gint)am_config_int(group, "max_mails");
-	pool->mail_time_us = am_config_int(group, "max_mail_time") * 1000;
 	pool->n_slots = (guint)am_config_int(group, "max_connections");
 	pool->slots = g_new0(AmSlot, pool->n_slots);
 	for (guint i = 0; i < pool->n_slots; i++)

@@ -36,6 +36,8 @@ typedef struct {
 	AmClients *clients;	   /* owned */
 	AmTls *tls;		   /* owned; NULL plain */
 	gint64 idle_us;
+	gint64 answer_us; /* from the end of a mail to its answer */
+	AmLate when_late;
 } AmPoolListener;
 
 void am_pool_listener_free(AmPoolListener *listener);

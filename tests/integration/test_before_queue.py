@@ -1,0 +1,192 @@
+# Copyright (C) 2026 the amavisd authors
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+"""Answers before the MTA gives up: whatever hangs, the client has its answer when answer_time is over,
+and it is clear who has the mail.  And what is rejected is rejected to the client of Postfix."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+import rig
+
+ANSWER = 4  # seconds
+LISTENER = "answer_time = %ds\n" % ANSWER
+PASSES = "[policy]\nunchecked_on_failure = pass\n"
+
+
+def timed(port, **kw):
+    begin = time.monotonic()
+    reply = rig.send(port, rig.message(), **kw)
+    return reply, time.monotonic() - begin
+
+
+class Mute:
+    """Takes connections and says nothing."""
+
+    def __init__(self, case):
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = self.socket.getsockname()[1]
+        case.addCleanup(self.socket.close)
+
+
+class Deadline(unittest.TestCase):
+    def daemon(self, at_deadline=None, **kw):
+        listener = LISTENER + ("at_deadline = %s\n" % at_deadline if at_deadline else "")
+        return rig.Daemon(self, listener=listener, **kw)
+
+    def expect(self, daemon, sink, answer, delivered):
+        reply, seconds = timed(daemon.port)
+        self.assertRegex(reply, answer)
+        self.assertLess(seconds, ANSWER)
+        self.assertEqual(len(sink.mails), delivered, reply)
+        return seconds
+
+    def test_a_scanner_hangs(self):
+        mute, sink = Mute(self), rig.Sink(self)
+        spamd = ("[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
+                 mute.port)
+        for at_deadline, config, answer, delivered in (
+                (None, "", "^451 4.5.0", 0), (None, PASSES, "^250", 1),
+                ("tempfail", PASSES, "^451 4.3.2", 1), ("unchecked", "", "^250", 2)):
+            with self.subTest(at_deadline=at_deadline, config=config):
+                daemon = self.daemon(at_deadline, forward=sink.port, config=config + spamd)
+                self.expect(daemon, sink, answer, delivered)
+                self.assertEqual(daemon.event()["category"], "unchecked")
+                daemon.stop()
+
+    def stop_workers(self, daemon):
+        pids = [p for z in daemon.status()["content_pids"] for p in rig.tree(z)[1:]]
+        self.assertTrue(pids)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
+
+    def test_workers_hang(self):
+        sink = rig.Sink(self)
+        for at_deadline, answer, delivered in ((None, "^451 4.5.0", 0), ("unchecked", "^250", 1)):
+            with self.subTest(at_deadline=at_deadline):
+                daemon = self.daemon(at_deadline, forward=sink.port)
+                pids = self.stop_workers(daemon)
+                try:
+                    self.expect(daemon, sink, answer, delivered)
+                finally:
+                    for pid in pids:
+                        try:
+                            os.kill(pid, signal.SIGKILL)
+                        except ProcessLookupError:
+                            pass
+                rig.wait_for("a mail to pass", lambda: rig.send(
+                    daemon.port, rig.message()).startswith("250"))
+                sink.mails.clear()
+                daemon.stop()
+
+    def test_next_hop_hangs_at_each_step(self):
+        sink = rig.Sink(self)
+        daemon = self.daemon(forward=sink.port, config="[next_hop]\nkeep = 0\n")
+        for step in ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "dot"):
+            with self.subTest(step=step):
+                sink.script = {step: "stall"}
+                reply, seconds = timed(daemon.port)
+                self.assertRegex(reply, "^45")
+                self.assertLess(seconds, ANSWER + 1)
+                self.assertEqual(sink.mails, [])
+        self.assertIn("may be delivered twice", daemon.log_text())
+
+    def test_waiting_for_a_thread_counts(self):
+        """One thread, three clients: the last one's time began when its mail had come."""
+        sink = rig.Sink(self, script={"MAIL": "stall"})
+        daemon = self.daemon(forward=sink.port, fragments={
+            "10-threads.conf": "[amavisd]\nthreads = 1\n"})
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(timed(daemon.port)))
+                   for _ in range(3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for reply, seconds in answers:
+            self.assertRegex(reply, "^45")
+            # greeting and envelope of the others wait for the thread as well
+            self.assertLess(seconds, 3 * ANSWER)
+        self.assertEqual(sink.mails, [])
+
+
+def swaks(port, *args):
+    rig.need("swaks")
+    return subprocess.run(["swaks", "--server", "127.0.0.1", "--port", str(port), "--from",
+                           "sender@example.org", "--to", "rcpt@example.org", "--helo",
+                           "client.example.org", *args], capture_output=True, text=True, timeout=120)
+
+
+class Postfix(unittest.TestCase):
+    """docs/postfix.md, before the queue."""
+
+    def chain(self, extra="", **kw):
+        out = rig.Postfix(self)
+        daemon = rig.Daemon(self, forward=out.port, **kw)
+        first = rig.Postfix(self, deliver=False, smtpd_options=(
+            "-o smtpd_proxy_filter=127.0.0.1:%d -o smtpd_proxy_options=speed_adjust %s" %
+            (daemon.port, extra)))
+        return first, daemon, out
+
+    def test_load_with_rejects(self):
+        """Good and bad mail in parallel: each client hears its own verdict, nobody gets a bounce."""
+        first, daemon, out = self.chain(
+            clamav=True, listener="answer_time = 90s\n",
+            config="[policy]\nvirus_destiny = reject\nbanned_destiny = reject\n")
+        answers, n = [], 15
+
+        def work(number):
+            client = rig.Client(first.port)
+            for i in range(n):
+                bad = (number + i) % 3 == 0
+                data = rig.attachment("eicar.com", rig.EICAR) if bad else rig.message()
+                answers.append((bad, client.mail(data)))
+            client.close()
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        good = [reply for bad, reply in answers if not bad]
+        self.assertEqual(len(answers), 8 * n)
+        for bad, reply in answers:
+            self.assertRegex(reply, "^554 5.7.0" if bad else "^250")
+        out.wait(len(good))
+        rig.wait_for("an empty queue", lambda: not first.queued() and not out.queued())
+        self.assertEqual(len(out.inbox()), len(good))
+        self.assertEqual(len(daemon.events()), 8 * n)
+
+    def test_smtp_source_and_a_scanner_that_hangs(self):
+        rig.need("smtp-source")
+        mute = Mute(self)
+        first, daemon, out = self.chain(
+            extra="-o smtpd_proxy_timeout=8s", listener="answer_time = 5s\nat_deadline = unchecked\n",
+            config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
+            mute.port)
+        subprocess.run(["smtp-source", "-s", "8", "-m", "16", "-l", "4096", "-f",
+                        "sender@example.org", "-t", "rcpt@example.org",
+                        "127.0.0.1:%d" % first.port], check=True, timeout=120)
+        out.wait(16)
+        self.assertNotIn("timeout", first.log())
+        self.assertEqual(len(out.inbox()), 16)
+
+    def test_an_answer_in_time_is_451(self):
+        mute = Mute(self)
+        first, daemon, out = self.chain(
+            extra="-o smtpd_proxy_timeout=8s", listener="answer_time = 5s\n",
+            config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
+            mute.port)
+        r = swaks(first.port, "--body", "clean mail")
+        self.assertRegex(r.stdout, r"<\*\* +451 4\.5\.0 ")
+        self.assertEqual(out.inbox(), [])
+        self.assertEqual(first.queued(), [])
+        self.assertRegex(first.log(), "proxy-reject.*451 4.5.0")
+
+
+if __name__ == "__main__":
+    unittest.main()
