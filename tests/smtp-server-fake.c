@@ -43,7 +43,9 @@ append_envelope(GString *out, const AmEnvelope *envelope)
 	if (envelope->declared_size >= 0)
 		g_string_append_printf(out, " size=%" G_GINT64_FORMAT, envelope->declared_size);
 	if (envelope->body != AM_BODY_UNSPECIFIED)
-		g_string_append(out, envelope->body == AM_BODY_7BIT ? " 7bit" : " 8bit");
+		g_string_append(out, envelope->body == AM_BODY_7BIT	  ? " 7bit"
+				     : envelope->body == AM_BODY_8BITMIME ? " 8bit"
+									  : " binary");
 	if (envelope->ret != NULL)
 		g_string_append_printf(out, " ret=%s", envelope->ret);
 	if (envelope->envid != NULL)

@@ -29,3 +29,8 @@ check_PROGRAMS += tests/test-notify
 TESTS += tests/test-notify
 tests_test_notify_SOURCES = tests/test-notify.c tests/smtp-peer.c tests/smtp-peer.h
 tests_test_notify_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-smtp-bdat
+TESTS += tests/test-smtp-bdat
+tests_test_smtp_bdat_SOURCES = tests/test-smtp-bdat.c tests/smtp-server-fake.c \
+	tests/smtp-server-fake.h
+tests_test_smtp_bdat_LDADD = $(TEST_LIBS)

@@ -86,7 +86,7 @@ test_keywords(void)
 	talk_say(&talk, HELLO);
 	g_assert_cmpstr(talk.wire->str, ==,
 			"250-filter.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n"
-			"250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-SMTPUTF8\r\n"
+			"250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-SMTPUTF8\r\n"
 			"250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n");
 	talk_end(&talk);
 }

@@ -46,6 +46,8 @@ static const AmSettingSpec listener_specs[] = {
 	{ "bare_newline", AM_SETTING_ENUM, NULL, "reject|normalise",
 	  "bare CR or LF in a mail; default: normalise from loopback and Unix sockets, else reject" },
 	{ "size_limit", AM_SETTING_SIZE, "0", NULL, "largest mail, 0 none; announced as SIZE" },
+	{ "binarymime", AM_SETTING_BOOL, "no", NULL,
+	  "announce and take BINARYMIME; only when the next hops take it too" },
 	{ "recipient_limit", AM_SETTING_INT, "1100", "100..100000", "recipients of a mail, above: 452 4.5.3" },
 	{ "idle_time", AM_SETTING_DURATION, "8m", "1s..1h", "a silent client gets 421 after this time" },
 	{ "answer_time", AM_SETTING_DURATION, NULL, "1s..1h",

@@ -11,6 +11,7 @@ typedef enum {
 	AM_BODY_UNSPECIFIED,
 	AM_BODY_7BIT,
 	AM_BODY_8BITMIME,
+	AM_BODY_BINARYMIME, /* the spool may hold any bytes, not only lines (RFC 3030) */
 } AmBody;
 
 typedef struct {

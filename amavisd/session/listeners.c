@@ -156,6 +156,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.error_limit = (guint)am_config_int(group, "error_limit"),
 		.is_bare_normalised = bare != NULL ? strcmp(bare, "normalise") == 0
 						   : listeners_is_local(item->fd),
+		.is_binary = am_config_bool(group, "binarymime"),
 		.listener = item->name,
 		.policy_banks = am_config_list(group, "policy_banks"),
 		.is_proxied = am_config_bool(group, "proxy_protocol"),

@@ -173,6 +173,8 @@ am_smtp_check_extensions(AmSmtpCommandContext *context, const AmSmtpTransaction 
 	g_autofree char *sender = command_address(context, command_sender(transaction));
 	if (sender == NULL)
 		return am_reply_new(553, "5.1.7", "not a sender's address");
+	if (transaction->envelope->body == AM_BODY_BINARYMIME)
+		return am_reply_new(554, "5.6.1", "the next hop does not take BINARYMIME");
 	if (transaction->envelope->body != AM_BODY_8BITMIME ||
 	    (context->extensions & AM_SMTP_8BITMIME) != 0)
 		return NULL;

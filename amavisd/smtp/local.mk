@@ -12,6 +12,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/params.h \
 	amavisd/smtp/route.c \
 	amavisd/smtp/route.h \
+	amavisd/smtp/server-bdat.c \
 	amavisd/smtp/server-commands.c \
 	amavisd/smtp/server-data.c \
 	amavisd/smtp/server-params.c \

@@ -54,8 +54,10 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 	g_string_append(text, "\nPIPELINING\nSIZE");
 	if (server->config->size_limit > 0)
 		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
-	g_string_append(text, "\n8BITMIME\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8"
+	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8"
 			      "\nXFORWARD " AM_SERVER_XFORWARD_KEYWORDS);
+	if (server->config->is_binary)
+		g_string_append(text, "\nBINARYMIME");
 	if (am_server_offers_tls(server))
 		g_string_append(text, "\nSTARTTLS");
 	am_server_reply(server, 250, NULL, "%s", text->str);
@@ -197,6 +199,8 @@ command_check_mail(AmSmtpServer *server, AmEnvelope *envelope, const char *param
 	guint64 limit = server->config->size_limit;
 	if (limit > 0 && envelope->declared_size > 0 && (guint64)envelope->declared_size > limit)
 		return am_reply_new(552, "5.3.4", "Message is larger than this system takes");
+	if (envelope->body == AM_BODY_BINARYMIME && !server->config->is_binary)
+		return am_reply_new(501, "5.5.4", "Bad value of parameter BODY");
 	if (!envelope->smtputf8 && !am_address_is_ascii(envelope->sender))
 		return am_reply_new(553, "5.6.7", "Sender address needs SMTPUTF8");
 	return NULL;
@@ -231,6 +235,7 @@ command_mail(AmSmtpServer *server, const char *argument)
 	g_free(envelope->protocol);
 	envelope->protocol = g_strdup(command_protocol(server, envelope->smtputf8));
 	server->envelope = g_steal_pointer(&envelope);
+	server->is_chunked = FALSE;
 	server->start_us = g_get_monotonic_time();
 	am_server_reply(server, 250, "2.1.0", "Sender ok");
 }
@@ -264,8 +269,9 @@ static void
 command_rcpt(AmSmtpServer *server, const char *argument)
 {
 	const char *params;
-	if (server->envelope == NULL) {
-		am_server_refuse(server, 503, "5.5.1", "MAIL comes first");
+	if (server->envelope == NULL || server->is_chunked) {
+		am_server_refuse(server, 503, "5.5.1", "%s",
+				 server->envelope == NULL ? "MAIL comes first" : "Not behind BDAT");
 		return;
 	}
 	char *address = command_read_path(server, argument, FALSE, &params);
@@ -292,6 +298,9 @@ command_data(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 {
 	if (server->envelope == NULL) {
 		am_server_refuse(server, 503, "5.5.1", "MAIL comes first");
+	} else if (server->is_chunked || server->envelope->body == AM_BODY_BINARYMIME) {
+		/* RFC 3030 2 and 3 */
+		am_server_refuse(server, 503, "5.5.1", "This mail comes by BDAT");
 	} else if (server->envelope->recipients->len == 0) {
 		/* RFC 5321 3.3; RFC 2033 4.2 wants 503 */
 		am_server_refuse(server, server->config->is_lmtp ? 503 : 554, "5.5.1",
@@ -333,7 +342,7 @@ command_vrfy(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 static void
 command_help(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 {
-	am_server_reply(server, 214, "2.0.0", "%s MAIL RCPT DATA RSET NOOP VRFY HELP QUIT XFORWARD",
+	am_server_reply(server, 214, "2.0.0", "%s MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT XFORWARD",
 			server->config->is_lmtp ? "LHLO" : "HELO EHLO");
 }
 
@@ -382,6 +391,8 @@ static const struct {
 	{ "MAIL", command_mail, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
 	{ "RCPT", command_rcpt, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
 	{ "DATA", command_data, COMMAND_NO_ARGUMENT | COMMAND_GREETED },
+	/* checks all itself, since the chunk comes in any case */
+	{ "BDAT", am_server_bdat, COMMAND_LONG | COMMAND_CLEAR },
 	{ "XFORWARD", command_xforward, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
 	{ "RSET", command_rset, COMMAND_NO_ARGUMENT },
 	{ "QUIT", command_quit, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
@@ -398,7 +409,6 @@ static const struct {
 	{ "SOML", command_not_here, COMMAND_PLAIN },
 	{ "SAML", command_not_here, COMMAND_PLAIN },
 	{ "AUTH", command_not_here, COMMAND_PLAIN },
-	{ "BDAT", command_not_here, COMMAND_PLAIN },
 	{ "STARTTLS", command_starttls, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
 	{ "GET", command_http, COMMAND_LONG },
 	{ "POST", command_http, COMMAND_LONG },

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* DATA of the SMTP server: from the stream into the spool, dots removed (RFC 5321 4.5.2).
+/* DATA of the SMTP server: from the stream into the spool, dots removed (RFC 5321 4.5.2).  The text of
+ * a BDAT chunk takes the same way; there a dot is a character like others.
  *
  * A mail ends at CRLF "." CRLF and at nothing else, and a line starts behind CRLF only: another
  * reading of a bare LF or CR, here or at the next hop, is how one mail is smuggled inside another.
@@ -26,6 +27,7 @@
 typedef struct {
 	const guint8 *at, *end;
 	const guint8 *next_cr, *next_lf;
+	gboolean is_dotted; /* a leading dot means something */
 } DataChunk;
 
 void
@@ -38,9 +40,8 @@ am_server_data_begin(AmSmtpServer *server)
 	server->phase = SERVER_DATA;
 }
 
-/* From here the mail is only read to its end.  The first failure is the one that is answered. */
-static void
-data_fail(AmSmtpServer *server, DataFailure failure)
+void
+am_server_data_fail(AmSmtpServer *server, DataFailure failure)
 {
 	if (server->data_failure != DATA_FINE)
 		return;
@@ -52,18 +53,18 @@ static void
 data_fail_spool(AmSmtpServer *server, const GError *error)
 {
 	am_error("%s", error->message);
-	data_fail(server, am_spool_is_disk_full(server->spool) ? DATA_DISK_FULL : DATA_FAILED);
+	am_server_data_fail(server, am_spool_is_disk_full(server->spool) ? DATA_DISK_FULL : DATA_FAILED);
 }
 
-static void
-data_append(AmSmtpServer *server, gconstpointer data, gsize len)
+void
+am_server_data_append(AmSmtpServer *server, gconstpointer data, gsize len)
 {
 	g_autoptr(GError) error = NULL;
 	if (server->spool == NULL || len == 0)
 		return;
 	guint64 limit = server->config->size_limit;
 	if (limit > 0 && am_spool_size(server->spool) + len > limit)
-		data_fail(server, DATA_TOO_LARGE);
+		am_server_data_fail(server, DATA_TOO_LARGE);
 	else if (!am_spool_append(server->spool, data, len, &error))
 		data_fail_spool(server, error);
 }
@@ -73,9 +74,9 @@ static void
 data_append_bare(AmSmtpServer *server, guint64 count)
 {
 	if (!server->config->is_bare_normalised)
-		data_fail(server, DATA_BARE);
+		am_server_data_fail(server, DATA_BARE);
 	for (; count > 0 && server->spool != NULL; count--)
-		data_append(server, "\r\n", 2);
+		am_server_data_append(server, "\r\n", 2);
 }
 
 /* The end of the bytes that may be taken as they are: whole lines, and the open one at the end of
@@ -97,7 +98,7 @@ data_find_run_end(DataChunk *chunk)
 		if (chunk->next_cr + 1 != chunk->next_lf || chunk->next_lf == end)
 			return MIN(chunk->next_cr, chunk->next_lf);
 		at = chunk->next_lf + 1;
-		if (at < end && *at == '.')
+		if (at < end && *at == '.' && chunk->is_dotted)
 			return at;
 	}
 	return end;
@@ -109,7 +110,7 @@ data_take_run(AmSmtpServer *server, DataChunk *chunk)
 	const guint8 *stop = data_find_run_end(chunk);
 	if (stop == chunk->at)
 		return;
-	data_append(server, chunk->at, stop - chunk->at);
+	am_server_data_append(server, chunk->at, stop - chunk->at);
 	/* each LF in a run has its CR before it */
 	server->data_state = stop[-1] == '\n' ? DATA_LINE_START : DATA_MIDDLE;
 	chunk->at = stop;
@@ -127,7 +128,7 @@ data_step_cr(AmSmtpServer *server, DataChunk *chunk)
 		 * cannot make an empty line that ends the header */
 		if (server->cr_count > 1)
 			data_append_bare(server, 0);
-		data_append(server, "\r\n", 2);
+		am_server_data_append(server, "\r\n", 2);
 		server->data_state = DATA_LINE_START;
 		chunk->at++;
 	} else {
@@ -187,7 +188,7 @@ data_read_chunk(AmSmtpServer *server, DataChunk *chunk)
 	while (chunk->at < chunk->end) {
 		switch (server->data_state) {
 		case DATA_LINE_START:
-			if (*chunk->at == '.') {
+			if (*chunk->at == '.' && chunk->is_dotted) {
 				data_step_line(server, chunk);
 				break;
 			}
@@ -212,8 +213,8 @@ data_read_chunk(AmSmtpServer *server, DataChunk *chunk)
 	return FALSE;
 }
 
-static AmReply *
-data_failure_reply(DataFailure failure)
+AmReply *
+am_server_data_failure(DataFailure failure)
 {
 	switch (failure) {
 	case DATA_BARE:
@@ -253,7 +254,7 @@ data_deliver(AmSmtpServer *server)
 	if (replies == NULL || replies->len != n) {
 		am_error("mail ended with %u replies instead of %u",
 			 replies != NULL ? replies->len : 0, n);
-		g_autoptr(AmReply) reply = data_failure_reply(DATA_FAILED);
+		g_autoptr(AmReply) reply = am_server_data_failure(DATA_FAILED);
 		data_reply_all(server, n_recipients, reply);
 		return;
 	}
@@ -261,8 +262,8 @@ data_deliver(AmSmtpServer *server)
 		am_server_queue_reply(server, g_ptr_array_index(replies, i));
 }
 
-static void
-data_finish(AmSmtpServer *server)
+void
+am_server_data_finish(AmSmtpServer *server)
 {
 	g_autoptr(GError) error = NULL;
 	server->phase = SERVER_COMMAND;
@@ -271,11 +272,29 @@ data_finish(AmSmtpServer *server)
 	if (server->data_failure == DATA_FINE) {
 		data_deliver(server);
 	} else {
-		g_autoptr(AmReply) reply = data_failure_reply(server->data_failure);
+		g_autoptr(AmReply) reply = am_server_data_failure(server->data_failure);
 		data_reply_all(server, server->envelope->recipients->len, reply);
 		am_server_abandon(server);
 	}
 	am_server_forget_xforward(server);
+}
+
+void
+am_server_data_text(AmSmtpServer *server, const guint8 *data, gsize len)
+{
+	DataChunk chunk = { .at = data, .end = data + len };
+	(void)data_read_chunk(server, &chunk); /* without dots there is no end */
+}
+
+void
+am_server_data_end_text(AmSmtpServer *server)
+{
+	if (server->data_state == DATA_CR) {
+		data_append_bare(server, server->cr_count);
+		server->data_state = DATA_LINE_START;
+	} else if (server->data_state == DATA_MIDDLE) {
+		am_server_data_append(server, "\r\n", 2);
+	}
 }
 
 AmReadResult
@@ -288,12 +307,12 @@ am_server_data_feed(AmSmtpServer *server, gsize *budget)
 		if (result != AM_READ_OK)
 			return result;
 		len = MIN(len, *budget);
-		DataChunk chunk = { .at = data, .end = data + len };
+		DataChunk chunk = { .at = data, .end = data + len, .is_dotted = TRUE };
 		gboolean is_end = data_read_chunk(server, &chunk);
 		*budget -= chunk.at - data;
 		am_stream_consume(server->stream, chunk.at - data);
 		if (is_end) {
-			data_finish(server);
+			am_server_data_finish(server);
 			return AM_READ_OK;
 		}
 	}

@@ -76,8 +76,10 @@ params_body(ParamTarget *target, const char *value)
 		target->envelope->body = AM_BODY_7BIT;
 	else if (g_ascii_strcasecmp(value, "8BITMIME") == 0)
 		target->envelope->body = AM_BODY_8BITMIME;
+	else if (g_ascii_strcasecmp(value, "BINARYMIME") == 0)
+		target->envelope->body = AM_BODY_BINARYMIME;
 	else
-		return FALSE; /* BINARYMIME needs BDAT, which we do not announce */
+		return FALSE;
 	return TRUE;
 }
 

@@ -14,6 +14,7 @@ typedef enum {
 	SERVER_PROXY,	 /* waits for the header of the PROXY protocol */
 	SERVER_COMMAND,	 /* waits for a command */
 	SERVER_DATA,	 /* between 354 and the final dot */
+	SERVER_BDAT,	 /* in a chunk */
 	SERVER_STARTTLS, /* TLS begins when the reply that says so is on its way */
 	SERVER_CLOSING,	 /* the last reply is on its way */
 } ServerPhase;
@@ -72,6 +73,11 @@ struct _AmSmtpServer {
 	DataState data_state;
 	DataFailure data_failure;
 	guint64 cr_count;
+	/* The chunk of BDAT at hand. */
+	gboolean is_chunked;  /* of the transaction: a chunk came, so the rest comes so too */
+	gboolean is_last;     /* the mail ends with it */
+	guint64 chunk_left;   /* bytes still to come */
+	AmReply *chunk_reply; /* it is not wanted, and this is why; NULL it is */
 };
 
 /* -- server.c -- */
@@ -118,3 +124,20 @@ void am_server_data_begin(AmSmtpServer *server);
 /* Consumes from the stream, at most *budget bytes.  OK: the final dot was seen and answered, else
  * as am_stream_try_peek(), AGAIN also when the budget is used up (then *budget is 0). */
 AmReadResult am_server_data_feed(AmSmtpServer *server, gsize *budget);
+/* From here the mail is only read to its end.  The first failure is the one that is answered. */
+void am_server_data_fail(AmSmtpServer *server, DataFailure failure);
+AmReply *am_server_data_failure(DataFailure failure); /* what is said of it */
+/* Bytes into the spool, size and errors seen to: as they are, and as lines of text without dots. */
+void am_server_data_append(AmSmtpServer *server, gconstpointer data, gsize len);
+void am_server_data_text(AmSmtpServer *server, const guint8 *data, gsize len);
+/* The text is over; its last line may lack CRLF. */
+void am_server_data_end_text(AmSmtpServer *server);
+/* The mail is complete: hands it over or refuses it, answers, and ends the transaction. */
+void am_server_data_finish(AmSmtpServer *server);
+
+/* -- server-bdat.c -- */
+
+/* The command BDAT.  Its chunk is read in any case. */
+void am_server_bdat(AmSmtpServer *server, const char *argument);
+/* As am_server_data_feed(); OK: the chunk is over and answered. */
+AmReadResult am_server_bdat_feed(AmSmtpServer *server, gsize *budget);

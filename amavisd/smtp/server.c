@@ -75,6 +75,7 @@ am_smtp_server_free(AmSmtpServer *server)
 	g_free(server->proxy);
 	g_free(server->peer_address);
 	g_free(server->helo);
+	am_reply_free(server->chunk_reply);
 	g_free(server);
 }
 
@@ -174,6 +175,9 @@ server_work(AmSmtpServer *server, gboolean *is_used_up)
 		}
 		if (server->phase == SERVER_DATA) {
 			result = am_server_data_feed(server, &bytes);
+			*is_used_up = bytes == 0;
+		} else if (server->phase == SERVER_BDAT) {
+			result = am_server_bdat_feed(server, &bytes);
 			*is_used_up = bytes == 0;
 		} else {
 			commands--;

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-/* SMTP and LMTP server: RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461 (parameters), 3848, 3207.  A state
+/* SMTP and LMTP server: RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461 (parameters), 3848, 3207, 3030.  A state
  * machine fed by whatever has arrived: it never waits for the client, so a connection that waits
  * for its next bytes, even in the middle of DATA, holds no thread.  It does wait where the mail is
  * processed: on_mail runs the whole pipeline. */
@@ -34,6 +34,7 @@ typedef struct {
 	guint recipient_limit;   /* 452 4.5.3 above */
 	guint error_limit;       /* that many 5xx in a row end the session with 421 4.7.0 */
 	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
+	gboolean is_binary; /* BINARYMIME is announced and taken */
 	const char *listener;
 	const char *const *policy_banks;
 	gboolean is_proxied; /* every connection begins with a header of the PROXY protocol */
