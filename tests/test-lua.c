@@ -144,6 +144,35 @@ make_mail(void)
 	return mail;
 }
 
+/* Rules against what decoders found, as docs/policy.md shows them. */
+static void
+test_finding_rules(void)
+{
+	static const struct {
+		const char *rule;
+		const char *label; /* NULL: not banned */
+	} cases[] = {
+		{ "{ deny = { finding = 'macro' }, label = 'macro' }", "macro" },
+		{ "{ deny = { finding = 'macro/AutoOpen' } }", "finding macro/AutoOpen" },
+		{ "{ deny = { finding = { 'launch', 'javascript' } } }", NULL },
+		{ "{ allow = { extension = 'doc' } }, { deny = { finding = 'macro' } }", NULL },
+		{ "{ deny = { extension = { 'xls', 'DOC' } }, label = 'office' }", "office" },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Fixture f;
+		g_autoptr(AmMail) mail = make_mail();
+		g_autoptr(GPtrArray) all = NULL;
+		g_autofree char *script = g_strdup_printf(
+			"amavis.banned_rule('found', { %s })\n"
+			"amavis.settings{ banned_rules = 'found' }", cases[i].rule);
+		const AmDisposition *d = judge_script(&f, script, mail, &all);
+		g_test_message("%s", script);
+		g_assert_cmpstr(d->banned_rule, ==, cases[i].label != NULL ? cases[i].label : "");
+		g_assert_cmpint(d->main_category == AM_CATEGORY_BANNED, ==, cases[i].label != NULL);
+		fixture_close(&f);
+	}
+}
+
 static void
 test_facts(void)
 {
@@ -594,6 +623,7 @@ main(int argc, char **argv)
 	g_test_add_func("/lua/limits", test_limits);
 	g_test_add_func("/lua/small-memory", test_small_memory);
 	g_test_add_func("/lua/facts", test_facts);
+	g_test_add_func("/lua/finding-rules", test_finding_rules);
 	g_test_add_func("/lua/changes", test_changes);
 	g_test_add_func("/lua/chain", test_chain);
 	g_test_add_func("/lua/failing", test_failing);

@@ -446,6 +446,75 @@ test_speed(void)
 	g_assert_cmpfloat(each_us, <, 20000);
 }
 
+/* Clean, infected, unchecked: what decides, and why. */
+static void
+test_content(void)
+{
+	static const struct {
+		const char *kind, *name, *detail; /* of the findings; kind NULL: a failure */
+		AmContent content;
+		const char *reason;
+	} cases[] = {
+		{ "virus", "Eicar", "", AM_CONTENT_INFECTED, "virus: Eicar" },
+		{ "phishing", "Bank", "", AM_CONTENT_INFECTED, "phishing: Bank" },
+		{ "limit", "depth", "too deep", AM_CONTENT_UNCHECKED, "over limits: too deep" },
+		{ "limit", "Heuristics.Limits", "", AM_CONTENT_UNCHECKED,
+		  "over limits: Heuristics.Limits" },
+		{ "encrypted", "encrypted", "", AM_CONTENT_UNCHECKED, "encrypted" },
+		{ "ambiguous", "boundary", "two", AM_CONTENT_UNCHECKED, "ambiguous: two" },
+		{ "undecoded", "undecoded", "crc", AM_CONTENT_UNCHECKED, "undecodable: crc" },
+		{ "partial", "partial", "", AM_CONTENT_UNCHECKED, "a piece of a mail: partial" },
+		{ NULL, "clamav", "gone", AM_CONTENT_UNCHECKED, "clamav: gone" },
+		{ "macro", "AutoOpen", "", AM_CONTENT_CLEAN, NULL },
+		{ "name", "double-extension", "", AM_CONTENT_CLEAN, NULL },
+	};
+	g_autoptr(GPtrArray) none = g_ptr_array_new_with_free_func(g_free);
+	g_assert_cmpint(am_report_content(NULL, none), ==, AM_CONTENT_UNCHECKED);
+	g_assert_cmpstr(none->pdata[0], ==, "not inspected");
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(AmReport) report = am_report_new();
+		g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+		g_assert_cmpint(am_report_content(report, NULL), ==, AM_CONTENT_CLEAN);
+		if (cases[i].kind != NULL)
+			am_report_add_finding(report, cases[i].kind, cases[i].name, "core", -1,
+					      cases[i].detail);
+		else
+			am_report_add_failure(report, cases[i].name, cases[i].detail);
+		g_assert_cmpint(am_report_content(report, reasons), ==, cases[i].content);
+		g_assert_cmpuint(reasons->len, ==, cases[i].reason != NULL);
+		if (cases[i].reason != NULL)
+			g_assert_cmpstr(reasons->pdata[0], ==, cases[i].reason);
+	}
+	/* what was found is found, whatever else was not looked at */
+	g_autoptr(AmReport) report = am_report_new();
+	am_report_add_finding(report, "limit", "bytes", "core", 0, "");
+	am_report_add_finding(report, "virus", "Eicar", "clamav", 0, "");
+	g_assert_cmpint(am_report_content(report, NULL), ==, AM_CONTENT_INFECTED);
+	report->n_findings_lost = 1;
+	g_ptr_array_set_size(report->findings, 0);
+	g_assert_cmpint(am_report_content(report, NULL), ==, AM_CONTENT_UNCHECKED);
+}
+
+/* A flood of one kind of defect hides no other kind. */
+static void
+test_defect_flood(void)
+{
+	g_autoptr(AmReport) report = am_report_new();
+	am_report_add_defect(report, "syntax", "first", 1, "", "");
+	for (guint i = 0; i < 1000; i++)
+		am_report_add_defect(report, "long", "X", i, "", "");
+	am_report_add_defect(report, "missing", "Date", 0, "", "");
+	am_report_add_defect(report, "multiple", "To", 0, "", "");
+	g_assert_cmpuint(report->defects->len, ==, AM_REPORT_MAX_DEFECTS);
+	static const char *const kinds[] = { "multiple", "missing", "long" };
+	for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		const AmHeaderDefect *defect =
+			report->defects->pdata[report->defects->len - 1 - i];
+		g_assert_cmpstr(defect->kind, ==, kinds[i]);
+	}
+	g_assert_cmpstr(((AmHeaderDefect *)report->defects->pdata[0])->kind, ==, "syntax");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -462,5 +531,7 @@ main(int argc, char **argv)
 	g_test_add_func("/report/too-much", test_too_much);
 	g_test_add_func("/report/many-names", test_many_names);
 	g_test_add_func("/report/speed", test_speed);
+	g_test_add_func("/report/content", test_content);
+	g_test_add_func("/report/defect-flood", test_defect_flood);
 	return g_test_run();
 }

@@ -187,6 +187,9 @@ static const struct {
 	  { "photo_gpj.exe", "photo_exe.jpg" },
 	  1u << AM_TRICK_BIDI | HIDDEN },
 	{ "a.e" ZWSP "xe", { "a.exe" }, 1u << AM_TRICK_INVISIBLE | HIDDEN },
+	{ "a.e" ZWSP "xe. .",
+	  { "a.exe" },
+	  1u << AM_TRICK_INVISIBLE | 1u << AM_TRICK_TRAILING | HIDDEN },
 	{ "a.ex\xc2\xad" "e", { "a.exe" }, 1u << AM_TRICK_INVISIBLE | HIDDEN },
 	{ "\xe2\x9d\xa4\xef\xb8\x8f.txt", { "\xe2\x9d\xa4.txt" }, 0 }, /* an emoji */
 	{ "a\xef\xbc\x8e" "exe", { "a.exe" }, 1u << AM_TRICK_LOOK_ALIKE | HIDDEN }, /* U+FF0E */

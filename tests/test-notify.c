@@ -288,6 +288,38 @@ test_compose(void)
 	g_assert_cmpstr(dsn.header, ==, HEADER);
 }
 
+/* What is wrong with a header is shown, with a mark under the byte. */
+static void
+test_defects(void)
+{
+	static const char bad[] = "Subject: hello\r\nX-Bad: a\x01" "b\r\nTo: x\r\n\r\nsecret";
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) list = make_list();
+	g_autoptr(AmMail) mail = make_mail("s@x.org", bad, TRUE);
+	g_auto(Dsn) dsn = { 0 };
+	AmDisposition *disposition = add_disposition(list, mail, "a@x.org");
+	disposition->blocking = AM_CATEGORY_BAD_HEADER;
+	disposition->settings = g_new0(AmSettings, 1);
+	am_settings_init(disposition->settings);
+	am_category_set_add(&disposition->categories, AM_CATEGORY_BAD_HEADER, 2);
+	am_report_add_defect(mail->report, "8bit", "X-Bad", 24, "RFC 6532 3.2", "control");
+	am_report_add_defect(mail->report, "utf8", "X-Bad", 24, "RFC 6532 3.2", "not asked for");
+	am_report_add_defect(mail->report, "missing", "Date", 0, "RFC 5322 3.6", "no Date");
+	am_report_add_defect(mail->report, "long", "X", 1u << 30, "RFC 5322 2.1.1", "beyond");
+	g_autoptr(GString) text = am_notify_compose(mail, "me.example", list, &error);
+	g_assert_no_error(error);
+	assert_7bit(text);
+	dsn_parse(text, &dsn);
+	g_assert_nonnull(strstr(dsn.people, "    8bit X-Bad: control (RFC 6532 3.2), byte 24\r\n"
+					    "      X-Bad: a?b\r\n"
+					    "              ^\r\n"
+					    "    missing Date: no Date (RFC 5322 3.6)\r\n"
+					    "    long X: beyond"));
+	g_assert_null(strstr(dsn.people, "not asked for"));
+	g_assert_nonnull(strstr(dsn.status, "Status: 5.6.3\r\n"));
+	g_assert_null(strstr(text->str, "secret"));
+}
+
 typedef struct {
 	const char *name;
 	const char *mail;
@@ -498,6 +530,7 @@ main(int argc, char **argv)
 	g_test_add_func("/notify/suppression-lover", test_suppression_lover);
 	g_test_add_func("/notify/suppression-fake", test_suppression_fake);
 	g_test_add_func("/notify/compose", test_compose);
+	g_test_add_func("/notify/defects", test_defects);
 	g_test_add_func("/notify/admin", test_admin);
 	for (gsize i = 0; i < G_N_ELEMENTS(header_cases); i++) {
 		g_autofree char *name = g_strconcat("/notify/header/", header_cases[i].name, NULL);

@@ -232,9 +232,17 @@ part_copy_name(const char *name)
 
 /* What the names hide, as findings: facts for policy, no category by themselves. */
 static void
-part_tell_tricks(AmPart *part, const GPtrArray *names, guint tricks)
+part_tell_tricks(AmPart *part, const GPtrArray *names, guint n_written, guint tricks)
 {
-	const char *seen = names->len > 0 ? names->pdata[names->len - 1] : "";
+	const char *seen = names->len > 0 ? names->pdata[0] : "";
+	/* of what they come to the worst, else the first */
+	for (guint i = names->len; i-- > n_written;) {
+		g_autofree char *extension = am_extension_of(names->pdata[i]);
+		if (i == n_written || am_extension_is_dangerous(extension)) {
+			seen = names->pdata[i];
+			break;
+		}
+	}
 	for (guint i = 0; i < AM_N_TRICKS; i++) {
 		if ((tricks & 1u << i) == 0 || part->tree->told_tricks[i] == NAME_FINDINGS)
 			continue;
@@ -250,10 +258,12 @@ am_part_set_names(AmPart *part, GPtrArray *names)
 	gsize bytes = 0;
 	gboolean is_over = names->len > WRITTEN_NAMES;
 	g_ptr_array_set_size(names, (gint)MIN(names->len, WRITTEN_NAMES));
+	guint n_written = names->len;
 	guint tricks = am_see_through(names, AM_REPORT_MAX_NAMES);
 	if (is_over || names->len == AM_REPORT_MAX_NAMES)
 		am_part_limit(part, "names", "the part has too many names");
-	part_tell_tricks(part, names, tricks);
+	if (tricks != 0)
+		part_tell_tricks(part, names, n_written, tricks);
 	for (guint i = 0; i < names->len; i++)
 		bytes += MIN(strlen(names->pdata[i]), NAME_BYTES);
 	if (bytes > tree->name_bytes_left) {

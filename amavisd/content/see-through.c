@@ -169,13 +169,15 @@ static gboolean
 name_has_at_end(const char *name, gboolean (*is_odd)(gunichar))
 {
 	guint n = 0;
+	gboolean is_trailing = TRUE; /* dots and blanks at the end are not the extension's */
 	for (const char *at = name + strlen(name); at > name && n <= EXTENSION_BYTES; n++) {
 		at = g_utf8_prev_char(at);
 		gunichar c = g_utf8_get_char(at);
 		if (is_odd(c))
 			return TRUE;
-		if (c == '.')
+		if (c == '.' && !is_trailing)
 			break;
+		is_trailing = is_trailing && (c == '.' || c == ' ');
 	}
 	return FALSE;
 }

@@ -132,7 +132,10 @@ compose_policy_status(const AmDisposition *disposition)
 	case AM_CATEGORY_OVERSIZED:
 		return "5.3.4";
 	case AM_CATEGORY_BAD_HEADER:
-		return "5.6.0";
+		return am_category_set_highest_minor(&disposition->categories,
+						     AM_CATEGORY_BAD_HEADER) == 2
+			       ? "5.6.3" /* 8-bit */
+			       : "5.6.0";
 	default:
 		return "5.7.0";
 	}
