@@ -118,8 +118,8 @@ has(const GPtrArray *names, const char *name)
 static GPtrArray *
 read_names(const char *disposition, const char *type)
 {
-	g_autofree char *first = g_memdup2(disposition, strlen(disposition));
-	g_autofree char *second = g_memdup2(type, strlen(type));
+	g_autofree char *first = g_memdup2(disposition, MAX(strlen(disposition), 1u));
+	g_autofree char *second = g_memdup2(type, MAX(strlen(type), 1u));
 	g_autoptr(AmParams) one = am_params_parse(first, strlen(disposition));
 	g_autoptr(AmParams) two = am_params_parse(second, strlen(type));
 	return am_names_read(one, two);
