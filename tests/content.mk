@@ -1,5 +1,5 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote tests/test-decoders tests/test-ambiguity tests/test-passwords \
+	tests/test-zygote tests/test-hostile tests/test-decoders tests/test-ambiguity tests/test-passwords \
 	tests/test-names
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
@@ -40,8 +40,17 @@ tests_test_ambiguity_SOURCES = tests/test-ambiguity.c tests/ambiguity-cases.h \
 	tests/ambiguity-fields.c tests/ambiguity-boundaries.c tests/ambiguity-lines.c \
 	tests/ambiguity-contents.c
 tests_test_ambiguity_LDADD = $(TEST_LIBS)
-tests_test_zygote_SOURCES = tests/test-zygote.c
+tests_test_zygote_SOURCES = tests/test-zygote.c tests/zygote-rig.c tests/zygote-rig.h
 tests_test_zygote_LDADD = $(TEST_LIBS)
+tests_test_hostile_SOURCES = tests/test-hostile.c tests/zygote-rig.c tests/zygote-rig.h
+tests_test_hostile_LDADD = $(TEST_LIBS)
+# a scanner in hostile hands, in a folder of its own
+check_LTLIBRARIES += tests/plugins/hostile/am-hostile.la
+tests_plugins_hostile_am_hostile_la_SOURCES = tests/plugins/hostile.c
+tests_plugins_hostile_am_hostile_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
+tests_plugins_hostile_am_hostile_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
+tests_plugins_hostile_am_hostile_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
+tests_plugins_hostile_am_hostile_la_LIBADD = $(GLIB_LIBS)
 # costs; not run by `make check`
 noinst_PROGRAMS += tests/bench/inspect-bench
 tests_bench_inspect_bench_SOURCES = tests/bench/inspect-bench.c

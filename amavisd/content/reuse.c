@@ -5,7 +5,7 @@
 /* See reuse.h.  Looked at, each by means that cost next to nothing while all is well:
  *
  * - static data of the plugins, and the host's table: compared with a copy;
- * - descriptors: one poll() over the numbers behind the last one open at the start;
+ * - descriptors: one poll() over the lowest numbers that were not in use at the start;
  * - directories: their times, which files that never had a name leave alone;
  * - memory: pages, from /proc/self/statm.
  *
@@ -31,7 +31,7 @@
 #include "content/inspect.h"
 #include "mail/fd.h"
 
-#define DESCRIPTORS_WATCHED 256 /* numbers behind the last one in use */
+#define DESCRIPTORS_WATCHED 256 /* the lowest numbers that are not in use */
 
 /* Writable memory that no mail may change. */
 typedef struct {
@@ -52,7 +52,6 @@ struct _AmReuse {
 	Directory directories[2];
 	int statm_fd;
 	guint64 growth_pages, pages; /* allowed; at the start */
-	int first_free;		     /* no descriptor from here on is in use */
 	struct pollfd *watched;
 };
 
@@ -136,20 +135,14 @@ reuse_check_regions(const AmReuse *reuse)
 
 /* ---- descriptors --------------------------------------------------------------------------- */
 
-static gboolean
-reuse_find_descriptors(AmReuse *reuse, GError **error)
+static void
+reuse_find_descriptors(AmReuse *reuse)
 {
-	g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, error);
-	const char *name;
-	if (dir == NULL)
-		return FALSE;
-	while ((name = g_dir_read_name(dir)) != NULL) /* one number more: the listing's */
-		reuse->first_free =
-			MAX(reuse->first_free, (int)g_ascii_strtoll(name, NULL, 10) + 1);
+	guint n = 0;
 	reuse->watched = g_new0(struct pollfd, DESCRIPTORS_WATCHED);
-	for (int i = 0; i < DESCRIPTORS_WATCHED; i++)
-		reuse->watched[i].fd = reuse->first_free + i;
-	return TRUE;
+	for (int fd = 0; n < DESCRIPTORS_WATCHED; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			reuse->watched[n++].fd = fd;
 }
 
 static char *
@@ -253,8 +246,7 @@ am_reuse_new(AmRegistry *registry, const char *work_directory, const char *spool
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "/proc/self/statm");
 	if (reuse->statm_fd >= 0 &&
 	    reuse_open_directory(&reuse->directories[0], work_directory, error) &&
-	    reuse_open_directory(&reuse->directories[1], spool_directory, error) &&
-	    reuse_find_descriptors(reuse, error))
+	    reuse_open_directory(&reuse->directories[1], spool_directory, error))
 		return reuse;
 	am_reuse_free(reuse);
 	return NULL;
@@ -276,6 +268,7 @@ am_reuse_start(AmReuse *reuse, GError **error)
 		Region *region = &g_array_index(reuse->regions, Region, i);
 		memcpy(region->copy, region->start, region->len);
 	}
+	reuse_find_descriptors(reuse);
 	reuse->pages = reuse_pages(reuse);
 	return TRUE;
 }

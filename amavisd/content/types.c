@@ -20,6 +20,7 @@
 
 struct _AmTypes {
 	magic_t magic;
+	gboolean is_dirty; /* used since am_types_forget() */
 };
 
 typedef struct {
@@ -324,6 +325,7 @@ am_types_detect(AmTypes *types, const guint8 *head, gsize len, gboolean is_whole
 	const char *type = am_types_recognise(head, len, is_whole);
 	if (type != NULL)
 		return type;
+	types->is_dirty = TRUE;
 	type = magic_buffer(types->magic, head, MIN(len, AM_TYPES_MAGIC_BYTES));
 	if (type == NULL || strchr(type, '/') == NULL)
 		return "application/octet-stream";
@@ -350,7 +352,12 @@ am_types_new(GError **error)
 void
 am_types_forget(AmTypes *types)
 {
-	(void)magic_buffer(types->magic, "", 0);
+	static const guint8 nothing[512];
+	if (!types->is_dirty)
+		return;
+	/* it has the last bytes it compared in its state */
+	(void)magic_buffer(types->magic, nothing, sizeof nothing);
+	types->is_dirty = FALSE;
 }
 
 void

@@ -358,6 +358,28 @@ am_exchange_receive_report(int socket, gint64 deadline_us, GError **error)
 	return g_steal_pointer(&payload);
 }
 
+gboolean
+am_exchange_receive_end(int socket, gint64 deadline_us, GError **error)
+{
+	Exchange exchange = exchange_of_session(socket, deadline_us);
+	guint8 byte;
+	for (;;) {
+		/* of a longer packet the rest is dropped */
+		ssize_t n = recv(socket, &byte, sizeof byte, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return TRUE;
+		if (n > 0)
+			return exchange_fail(&exchange, "more than one report", error);
+		if (errno == EAGAIN && !exchange_wait(&exchange, POLLIN, error))
+			return FALSE;
+		if (errno != EAGAIN && errno != EINTR) {
+			am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "receiving from %s",
+					   exchange.peer);
+			return FALSE;
+		}
+	}
+}
+
 /* ---- the worker's side */
 
 static Exchange

@@ -10,6 +10,7 @@
  *     request + descriptor of the mail --> accept()
  *                                      <-- hello (kernel-checked pid by SCM_CREDENTIALS)
  *                                      <-- report in chunks of at most 64 KiB
+ *                                      <-- close
  *     close
  *
  * Both sides check magic, version, lengths.  See docs/exchange.md. */
@@ -44,6 +45,8 @@ gboolean am_exchange_receive_hello(int socket, gint64 deadline_us, pid_t *pid, G
 /* Waits for the whole report.  SCANNER when the worker went away or broke the protocol, RESOURCE at
  * the deadline. */
 GBytes *am_exchange_receive_report(int socket, gint64 deadline_us, GError **error);
+/* Behind the report the worker closes.  Whatever else comes is no worker of ours speaking: SCANNER. */
+gboolean am_exchange_receive_end(int socket, gint64 deadline_us, GError **error);
 
 /* Worker side.  PROTOCOL when the session went away or broke the protocol; a request must be whole
  * within 10 seconds (RESOURCE).  *mail_fd is the caller's, *request to be cleared. */

@@ -140,7 +140,9 @@ static AmReport *
 inspect_receive(const InspectWorker *worker, const AmMail *mail, gint64 deadline_us, GError **error)
 {
 	g_autoptr(GBytes) bytes = am_exchange_receive_report(worker->socket, deadline_us, error);
-	return bytes != NULL ? am_report_parse(bytes, am_spool_size(mail->spool), error) : NULL;
+	if (bytes == NULL || !am_exchange_receive_end(worker->socket, deadline_us, error))
+		return NULL;
+	return am_report_parse(bytes, am_spool_size(mail->spool), error);
 }
 
 /* One worker.  *may_retry: the failure is the worker's, another one may do better. */
