@@ -46,7 +46,9 @@ tests_test_hostile_SOURCES = tests/test-hostile.c tests/zygote-rig.c tests/zygot
 tests_test_hostile_LDADD = $(TEST_LIBS)
 # a scanner in hostile hands, in a folder of its own
 check_LTLIBRARIES += tests/plugins/hostile/am-hostile.la
-tests_plugins_hostile_am_hostile_la_SOURCES = tests/plugins/hostile.c
+tests_plugins_hostile_am_hostile_la_SOURCES = tests/plugins/hostile.c \
+	tests/plugins/hostile.h tests/plugins/hostile-excess.c tests/plugins/hostile-files.c \
+	tests/plugins/hostile-kernel.c tests/plugins/hostile-talk.c
 tests_plugins_hostile_am_hostile_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)
 tests_plugins_hostile_am_hostile_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
 tests_plugins_hostile_am_hostile_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)

@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* A directory may resist for a moment: the keeper of the worker is just about to kill the program
+/* Mostly the directories are empty and go at once.  Otherwise a child, a broom, sees to them: a tree that
+ * a hostile worker made may take its time, and nobody shall wait for a new worker till then.
+ *
+ * A directory may resist for a moment: the keeper of the worker is just about to kill the program
  * that writes there.  So it is tried some times before anybody is told. */
 
 #include <config.h>
@@ -12,20 +15,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "content/remove.h"
 #include "log/log.h"
 
 #define TRIES 10
-
-typedef struct {
-	pid_t pid;
-	guint n_tries;
-} Leftover;
+#define TRY_AGAIN_US (G_USEC_PER_SEC / 5)
 
 struct _AmLeftovers {
 	const AmWorkerSetup *setup;
-	GArray *waiting; /* Leftover */
+	GArray *brooms; /* pid_t */
 };
 
 AmLeftovers *
@@ -33,7 +34,7 @@ am_leftovers_new(const AmWorkerSetup *setup)
 {
 	AmLeftovers *leftovers = g_new0(AmLeftovers, 1);
 	leftovers->setup = setup;
-	leftovers->waiting = g_array_new(FALSE, FALSE, sizeof(Leftover));
+	leftovers->brooms = g_array_new(FALSE, FALSE, sizeof(pid_t));
 	return leftovers;
 }
 
@@ -42,7 +43,7 @@ am_leftovers_free(AmLeftovers *leftovers)
 {
 	if (leftovers == NULL)
 		return;
-	g_array_free(leftovers->waiting, TRUE);
+	g_array_free(leftovers->brooms, TRUE);
 	g_free(leftovers);
 }
 
@@ -75,15 +76,12 @@ am_leftovers_remove_old(const AmLeftovers *leftovers)
 
 /* FALSE: something is left. */
 static gboolean
-leftovers_remove(const AmLeftovers *leftovers, pid_t pid, gboolean is_told)
+leftovers_remove(const char *const *paths, gboolean is_told)
 {
-	g_autofree char *work = am_worker_work_directory(leftovers->setup, pid);
-	g_autofree char *spool = am_worker_spool_directory(leftovers->setup, pid);
-	const char *const paths[] = { work, spool };
 	gboolean is_clean = TRUE;
-	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+	for (; *paths != NULL; paths++) {
 		g_autoptr(GError) error = NULL;
-		if (am_remove_tree(paths[i], &error))
+		if (am_remove_tree(*paths, &error))
 			continue;
 		is_clean = FALSE;
 		if (is_told)
@@ -92,21 +90,49 @@ leftovers_remove(const AmLeftovers *leftovers, pid_t pid, gboolean is_told)
 	return is_clean;
 }
 
-void
-am_leftovers_add(AmLeftovers *leftovers, pid_t worker)
+static void
+leftovers_sweep(const char *const *paths)
 {
-	Leftover leftover = { .pid = worker };
-	if (!leftovers_remove(leftovers, worker, FALSE))
-		g_array_append_val(leftovers->waiting, leftover);
+	for (guint i = 1; i < TRIES && !leftovers_remove(paths, FALSE); i++)
+		g_usleep(TRY_AGAIN_US);
+	(void)leftovers_remove(paths, TRUE);
 }
 
 void
-am_leftovers_try_again(AmLeftovers *leftovers, gboolean is_last)
+am_leftovers_add(AmLeftovers *leftovers, pid_t worker)
 {
-	for (guint i = leftovers->waiting->len; i-- > 0;) {
-		Leftover *leftover = &g_array_index(leftovers->waiting, Leftover, i);
-		gboolean is_told = is_last || ++leftover->n_tries >= TRIES;
-		if (leftovers_remove(leftovers, leftover->pid, is_told) || is_told)
-			g_array_remove_index(leftovers->waiting, i);
+	g_autofree char *work = am_worker_work_directory(leftovers->setup, worker);
+	g_autofree char *spool = am_worker_spool_directory(leftovers->setup, worker);
+	const char *const paths[] = { work, spool, NULL };
+	gboolean is_gone = TRUE;
+	for (guint i = 0; paths[i] != NULL; i++)
+		is_gone &= rmdir(paths[i]) == 0 || errno == ENOENT;
+	if (is_gone)
+		return;
+	pid_t broom = fork();
+	if (broom > 0) {
+		g_array_append_val(leftovers->brooms, broom);
+		return;
 	}
+	leftovers_sweep(paths); /* or there are no processes left: then by ourselves */
+	if (broom == 0)
+		_exit(0);
+}
+
+void
+am_leftovers_wait(AmLeftovers *leftovers)
+{
+	for (guint i = 0; i < leftovers->brooms->len; i++)
+		(void)waitpid(g_array_index(leftovers->brooms, pid_t, i), NULL, 0);
+	g_array_set_size(leftovers->brooms, 0);
+}
+
+void
+am_leftovers_reaped(AmLeftovers *leftovers, pid_t pid)
+{
+	for (guint i = 0; i < leftovers->brooms->len; i++)
+		if (g_array_index(leftovers->brooms, pid_t, i) == pid) {
+			g_array_remove_index_fast(leftovers->brooms, i);
+			return;
+		}
 }

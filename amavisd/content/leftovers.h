@@ -18,6 +18,7 @@ void am_leftovers_free(AmLeftovers *leftovers);
 void am_leftovers_remove_old(const AmLeftovers *leftovers);
 /* That worker has ended. */
 void am_leftovers_add(AmLeftovers *leftovers, pid_t worker);
-/* To be called about once a second, for what could not be removed before; is_last: no more calls
- * will come. */
-void am_leftovers_try_again(AmLeftovers *leftovers, gboolean is_last);
+/* A child that is none of the caller's own was waited for. */
+void am_leftovers_reaped(AmLeftovers *leftovers, pid_t pid);
+/* Until all is gone, or told to stay. */
+void am_leftovers_wait(AmLeftovers *leftovers);

@@ -80,6 +80,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/types.h \
 	amavisd/content/walk.c \
 	amavisd/content/walk.h \
+	amavisd/content/watch.c \
+	amavisd/content/watch.h \
 	amavisd/content/words.c \
 	amavisd/content/words.h \
 	amavisd/content/worker.c \

@@ -29,7 +29,8 @@
 
 #if AM_CAN_SCRUB
 
-static gboolean scrub_is_on; /* set once, at a worker's start */
+/* set once, at a worker's start */
+static gboolean scrub_is_on, scrub_is_forbidden;
 
 void *__libc_malloc(size_t size);
 void *__libc_realloc(void *block, size_t size);
@@ -97,7 +98,13 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_prein
 void
 am_scrub_start(void)
 {
-	scrub_is_on = TRUE;
+	scrub_is_on = !scrub_is_forbidden;
+}
+
+void
+am_scrub_forbid(void)
+{
+	scrub_is_forbidden = TRUE;
 }
 
 /* The lowest page of the stack that is mapped. */
@@ -114,6 +121,8 @@ __attribute__((noinline)) void
 am_scrub_stack(void)
 {
 	static uintptr_t bottom; /* only moves down */
+	if (!scrub_is_on)
+		return;
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0) - FRAME_BYTES;
 	bottom = scrub_find_bottom(bottom != 0 ? bottom : here & ~(page - 1), page);
@@ -133,6 +142,11 @@ am_scrub_stack(void)
 
 void
 am_scrub_start(void)
+{
+}
+
+void
+am_scrub_forbid(void)
 {
 }
 

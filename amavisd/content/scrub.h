@@ -12,5 +12,7 @@
 
 /* From now on memory that is given back is overwritten, in this process.  Once, one thread. */
 void am_scrub_start(void);
+/* For tests: nothing is overwritten in this process and its children, whatever is called later. */
+void am_scrub_forbid(void);
 /* Overwrites the stack below the caller. */
 void am_scrub_stack(void);

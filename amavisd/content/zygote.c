@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "content/channel.h"
@@ -34,8 +33,7 @@
 #include "content/names.h"
 #include "content/passwords.h"
 #include "content/runner.h"
-#include "content/sandbox.h"
-#include "content/stage.h"
+#include "content/watch.h"
 #include "content/worker.h"
 #include "log/log.h"
 #include "mail/fd.h"
@@ -45,27 +43,14 @@
 #define BACKOFF_FIRST_US (100 * 1000)
 #define BACKOFF_MOST_US (10 * G_USEC_PER_SEC)
 #define FAILURES_AT_START 3 /* workers that end before any was ready: give up */
-#define LINES_PER_SECOND 50 /* of one worker in the log */
-#define LINES_TOO_MANY 20000 /* of one worker in a second: it is ended */
 #define WATCH_US G_USEC_PER_SEC
-#define LATE_US (5 * G_USEC_PER_SEC) /* behind the session, which ends it at time_limit */
 #define DRAIN_EXTRA_US (10 * G_USEC_PER_SEC)
-
-typedef struct {
-	pid_t pid;
-	gboolean is_ready;
-	AmStage *stage;
-	guint32 mails;	/* begun when cpu_us was read */
-	gint64 cpu_us;
-	gint64 second; /* that n_lines counts in */
-	guint n_lines;
-} Worker;
 
 typedef struct {
 	const AmGeneration *generation;
 	AmWorkerSetup setup;
-	GArray *workers; /* Worker */
-	Worker others;	 /* counts the lines of helpers and of workers that are gone */
+	GArray *workers; /* AmWatched */
+	AmWatched others;	 /* counts the lines of helpers and of workers that are gone */
 	guint n_wanted;
 	int signal_fd, channel_fd;
 	AmRunner runner;
@@ -311,7 +296,7 @@ zygote_fork(Zygote *zygote)
 		am_stage_free(stage);
 		zygote_back_off(zygote);
 	} else {
-		Worker worker = { .pid = pid, .stage = stage };
+		AmWatched worker = { .pid = pid, .stage = stage };
 		g_array_append_val(zygote->workers, worker);
 		if (!am_stage_keep(stage, &error)) /* the next worker would see it: odd, no wall */
 			am_warning("content: %s", error->message);
@@ -337,11 +322,11 @@ zygote_keep_workers(Zygote *zygote)
 	}
 }
 
-static Worker *
+static AmWatched *
 zygote_find(Zygote *zygote, pid_t pid, guint *index)
 {
 	for (guint i = 0; i < zygote->workers->len; i++) {
-		Worker *worker = &g_array_index(zygote->workers, Worker, i);
+		AmWatched *worker = &g_array_index(zygote->workers, AmWatched, i);
 		if (worker->pid == pid) {
 			*index = i;
 			return worker;
@@ -366,40 +351,7 @@ zygote_replace_runner(Zygote *zygote)
 		am_runner_stop(&zygote->runner);
 	}
 	for (guint i = 0; i < zygote->workers->len; i++)
-		(void)kill(g_array_index(zygote->workers, Worker, i).pid, SIGTERM); /* or gone */
-}
-
-/* ", in plugin X, with mail Y": as far as the worker said so. */
-static char *
-zygote_describe(const AmStage *stage)
-{
-	GString *text = g_string_new(NULL);
-	if (stage->since_us == 0)
-		return g_string_free(text, FALSE);
-	if (stage->plugin[0] != '\0')
-		g_string_append_printf(text, ", in plugin %s", stage->plugin);
-	g_string_append_printf(text, ", with mail %s", stage->mail_id);
-	return g_string_free(text, FALSE);
-}
-
-static void
-zygote_log_end(const Worker *worker, int status)
-{
-	AmStage stage;
-	am_stage_read(worker->stage, &stage);
-	g_autofree char *at = zygote_describe(&stage);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
-		g_autofree char *call = stage.call >= 0 ? am_sandbox_call_name(stage.call) : NULL;
-		am_warning("content: worker %d ended by signal SIGSYS (stopped by the sandbox%s%s)%s",
-			   (int)worker->pid, call != NULL ? ": " : "", call != NULL ? call : "", at);
-	} else if (WIFSIGNALED(status)) {
-		const char *name = sigabbrev_np(WTERMSIG(status));
-		am_warning("content: worker %d ended by signal SIG%s%s", (int)worker->pid,
-			   name != NULL ? name : "?", at);
-	} else if (WEXITSTATUS(status) != 0 || stage.since_us != 0) {
-		am_warning("content: worker %d ended with status %d%s", (int)worker->pid,
-			   WEXITSTATUS(status), at);
-	}
+		(void)kill(g_array_index(zygote->workers, AmWatched, i).pid, SIGTERM); /* or gone */
 }
 
 static void
@@ -409,13 +361,15 @@ zygote_reap(Zygote *zygote)
 	pid_t pid;
 	guint index;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		Worker *worker = zygote_find(zygote, pid, &index);
+		AmWatched *worker = zygote_find(zygote, pid, &index);
 		if (worker == NULL && pid == zygote->runner.pid)
 			zygote_replace_runner(zygote);
-		if (worker == NULL)
+		if (worker == NULL) {
+			am_leftovers_reaped(zygote->leftovers, pid);
 			continue;
+		}
 		gboolean was_ready = worker->is_ready;
-		zygote_log_end(worker, status);
+		am_watch_log_end(worker, status);
 		am_stage_free(worker->stage);
 		g_array_remove_index_fast(zygote->workers, index);
 		am_leftovers_add(zygote->leftovers, pid);
@@ -449,73 +403,17 @@ zygote_open(Zygote *zygote)
 	am_generation_tell(zygote->generation, "READY");
 }
 
-static void
-zygote_kill(const Worker *worker, const char *why)
-{
-	AmStage stage;
-	am_stage_read(worker->stage, &stage);
-	g_autofree char *at = zygote_describe(&stage);
-	am_warning("content: worker %d %s%s: killed", (int)worker->pid, why, at);
-	(void)kill(worker->pid, SIGKILL); /* our child, not yet waited for */
-}
-
-static gint64
-zygote_cpu_us(pid_t pid)
-{
-	clockid_t clock;
-	struct timespec used;
-	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
-		return 0; /* about to be waited for */
-	return used.tv_sec * G_USEC_PER_SEC + used.tv_nsec / 1000;
-}
-
-/* The session ends a worker that overruns.  This is for the worker whose session has died, and for one
- * that works without a mail or on more mails than it may. */
+/* Each has its turn once a second. */
 static void
 zygote_watch(Zygote *zygote)
 {
 	gint64 now = g_get_monotonic_time();
-	gint64 time_us = zygote->setup.time_s * G_USEC_PER_SEC + LATE_US;
 	if (now < zygote->next_watch_us)
 		return;
 	zygote->next_watch_us = now + WATCH_US;
-	for (guint i = 0; i < zygote->workers->len; i++) {
-		Worker *worker = &g_array_index(zygote->workers, Worker, i);
-		AmStage stage;
-		am_stage_read(worker->stage, &stage);
-		gint64 cpu_us = zygote_cpu_us(worker->pid);
-		if (!worker->is_ready || stage.mails != worker->mails) {
-			worker->mails = stage.mails;
-			worker->cpu_us = cpu_us;
-		}
-		if (!worker->is_ready)
-			continue;
-		if (stage.since_us != 0 && now - stage.since_us > time_us)
-			zygote_kill(worker, "is over its time");
-		else if (cpu_us - worker->cpu_us > time_us)
-			zygote_kill(worker, "computes without a mail");
-		else if (stage.mails > zygote->setup.mails)
-			zygote_kill(worker, "takes too many mails");
-	}
-}
-
-static void
-zygote_log_line(Worker *worker, const AmChannelRecord *record)
-{
-	gint64 second = g_get_monotonic_time() / G_USEC_PER_SEC;
-	if (second != worker->second) {
-		if (worker->n_lines > LINES_PER_SECOND)
-			am_warning("content: %u lines of worker %d left out",
-				   worker->n_lines - LINES_PER_SECOND, (int)worker->pid);
-		worker->second = second;
-		worker->n_lines = 0;
-	}
-	if (worker->n_lines++ < LINES_PER_SECOND)
-		am_log(record->level, NULL, "content: %s %d: %s",
-		       record->kind == AM_CHANNEL_KEEPER ? "keeper" : "worker",
-		       (int)record->pid, record->text);
-	if (worker->n_lines == LINES_TOO_MANY && worker->pid > 0)
-		zygote_kill(worker, "floods the log");
+	for (guint i = 0; i < zygote->workers->len; i++)
+		am_watch_check(&g_array_index(zygote->workers, AmWatched, i), zygote->setup.mails,
+			       zygote->setup.time_s);
 }
 
 static void
@@ -527,9 +425,9 @@ zygote_read_channel(Zygote *zygote)
 		guint index;
 		if (!am_channel_receive(zygote->channel_fd, &record, &is_there))
 			continue;
-		Worker *worker = zygote_find(zygote, record.pid, &index);
+		AmWatched *worker = zygote_find(zygote, record.pid, &index);
 		if (record.kind != AM_CHANNEL_READY) {
-			zygote_log_line(worker != NULL ? worker : &zygote->others, &record);
+			am_watch_log_line(worker != NULL ? worker : &zygote->others, &record);
 		} else if (worker != NULL && !worker->is_ready) {
 			worker->is_ready = TRUE;
 			zygote->n_failures = 0;
@@ -542,7 +440,7 @@ static void
 zygote_signal_workers(const Zygote *zygote, int number)
 {
 	for (guint i = 0; i < zygote->workers->len; i++)
-		(void)kill(g_array_index(zygote->workers, Worker, i).pid, number); /* or gone */
+		(void)kill(g_array_index(zygote->workers, AmWatched, i).pid, number); /* or gone */
 }
 
 static void
@@ -616,12 +514,11 @@ zygote_serve(Zygote *zygote)
 		zygote_reap(zygote);
 		zygote_watch(zygote);
 		zygote_check_stale(zygote);
-		am_leftovers_try_again(zygote->leftovers, FALSE);
 		if (zygote->is_ending)
 			zygote_end_workers(zygote);
 	}
 	zygote_read_channel(zygote); /* the last worker's last words */
-	am_leftovers_try_again(zygote->leftovers, TRUE);
+	am_leftovers_wait(zygote->leftovers);
 }
 
 static void
@@ -656,7 +553,7 @@ am_zygote_run(const AmGeneration *generation)
 {
 	Zygote zygote = {
 		.generation = generation,
-		.workers = g_array_new(FALSE, FALSE, sizeof(Worker)),
+		.workers = g_array_new(FALSE, FALSE, sizeof(AmWatched)),
 		.programs = g_ptr_array_new_with_free_func((GDestroyNotify)am_program_free),
 		.runner = AM_RUNNER_NONE,
 		.signal_fd = -1,
