@@ -93,8 +93,7 @@ am_charset_append(GString *out, const char *charset, const char *bytes, gsize le
 	gboolean is_utf8 = *name == '\0' || g_ascii_strcasecmp(name, "utf-8") == 0 ||
 			   g_ascii_strcasecmp(name, "utf8") == 0 ||
 			   g_ascii_strcasecmp(name, "us-ascii") == 0;
-	if (is_utf8 || strlen(name) > CHARSET_MAX_BYTES ||
-	    !charset_convert(out, name, bytes, len))
+	if (is_utf8 || strlen(name) > CHARSET_MAX_BYTES || !charset_convert(out, name, bytes, len))
 		charset_append_guess(out, bytes, len);
 }
 

@@ -33,7 +33,8 @@ static const struct {
 	{ " exe exe-ms exe-unix dll lnk msi chm apk class bat vbs hta js sh pl php py ps1 wsf sys ",
 	  CLASS_PROGRAM },
 	{ " iso udf vhd vhdx vmdk dmg wim qcow ", CLASS_IMAGE },
-	{ " zip rar 7z arj arc zoo ace lha cab tar gz bz2 xz lzma lz lz4 zst lzo lrz Z F cpio a deb "
+	{ " zip rar 7z arj arc zoo ace lha cab tar gz bz2 xz lzma lz lz4 zst lzo lrz Z F cpio a "
+	  "deb "
 	  "rpm jar sit sitx xar tnef hqx ",
 	  CLASS_ARCHIVE },
 	{ " html ", CLASS_PAGE },
@@ -46,15 +47,18 @@ static const struct {
 	const char *names;
 	TypeClass class;
 } extension_classes[] = {
-	{ " zip rar 7z arj ace lha lzh cab tar gz tgz bz2 tbz xz txz zst lz lz4 jar deb rpm cpio sit "
+	{ " zip rar 7z arj ace lha lzh cab tar gz tgz bz2 tbz xz txz zst lz lz4 jar deb rpm cpio "
+	  "sit "
 	  "kmz epub ",
 	  CLASS_ARCHIVE },
 	{ " htm html xhtml shtml mht mhtml ", CLASS_PAGE },
-	{ " doc dot docx docm dotx xls xlsx xlsm xlsb xlt ppt pptx pptm pps ppsx odt ods odp odg rtf pdf "
+	{ " doc dot docx docm dotx xls xlsx xlsm xlsb xlt ppt pptx pptm pps ppsx odt ods odp odg "
+	  "rtf pdf "
 	  "one msg eml vsd mdb ",
 	  CLASS_DOCUMENT },
 	{ " txt csv log xml json ics vcf md asc ", CLASS_TEXT },
-	{ " jpg jpeg jpe png gif bmp tif tiff webp heic svg ico mp3 wav ogg m4a aac flac mp4 avi mov mpg "
+	{ " jpg jpeg jpe png gif bmp tif tiff webp heic svg ico mp3 wav ogg m4a aac flac mp4 avi "
+	  "mov mpg "
 	  "mpeg mkv wmv webm ",
 	  CLASS_MEDIA },
 };
@@ -154,8 +158,8 @@ am_mismatch_find(const AmReportPart *part)
 			posed = forbidden[i].posed;
 	if (posed == 0)
 		return NULL;
-	gboolean is_declared = !mismatch_is_honest(part) &&
-			       (posed & class_of_declared(part->declared_type)) != 0;
+	gboolean is_declared =
+		!mismatch_is_honest(part) && (posed & class_of_declared(part->declared_type)) != 0;
 	const char *name = NULL;
 	for (char **at = part->names; at != NULL && *at != NULL && name == NULL; at++)
 		if ((posed & class_of_name(*at)) != 0)

@@ -25,35 +25,79 @@
 #define SEEN_BYTES 4096
 
 static const char *const trick_names[AM_N_TRICKS] = {
-	[AM_TRICK_BIDI] = "bidi-override",
-	[AM_TRICK_INVISIBLE] = "zero-width",
-	[AM_TRICK_CONTROL] = "control",
-	[AM_TRICK_LOOK_ALIKE] = "look-alike",
-	[AM_TRICK_BLANKS] = "long-blanks",
-	[AM_TRICK_TRAILING] = "trailing-dots",
-	[AM_TRICK_CLASS_ID] = "clsid",
-	[AM_TRICK_DOUBLE_EXTENSION] = "double-extension",
-	[AM_TRICK_PATH] = "path",
-	[AM_TRICK_STREAM] = "alternate-stream",
-	[AM_TRICK_PERCENT] = "percent",
-	[AM_TRICK_HIDDEN_EXTENSION] = "hidden-extension",
+	[AM_TRICK_BIDI] = "bidi-override", [AM_TRICK_INVISIBLE] = "zero-width",
+	[AM_TRICK_CONTROL] = "control",	   [AM_TRICK_LOOK_ALIKE] = "look-alike",
+	[AM_TRICK_BLANKS] = "long-blanks", [AM_TRICK_TRAILING] = "trailing-dots",
+	[AM_TRICK_CLASS_ID] = "clsid",	   [AM_TRICK_DOUBLE_EXTENSION] = "double-extension",
+	[AM_TRICK_PATH] = "path",	   [AM_TRICK_STREAM] = "alternate-stream",
+	[AM_TRICK_PERCENT] = "percent",	   [AM_TRICK_HIDDEN_EXTENSION] = "hidden-extension",
 };
 
 /* Both sorted. */
 static const char *const dangerous[] = {
-	"apk",   "app", "appinstaller", "application", "appx", "bat",	  "chm",     "cmd",
-	"com",	  "cpl",   "desktop",		  "dll",	 "dmg",	 "exe",	  "gadget",  "hlp",
-	"hta",	  "img",   "inf", "iso",	  "jar",	 "jnlp", "js",	  "jse",     "library-ms",
-	"lnk",	  "msc",   "msi", "msix",	  "msp",	 "mst",	 "pif",	  "ps1",     "psm1",
-	"rdp",	  "reg",   "scf", "scr",	  "sct",	 "search-ms",	  "settingcontent-ms",
-	"sh",	  "shb",   "shs", "sys",	  "url",	 "vb",	 "vbe",	  "vbs",     "vhd",
-	"vhdx",	  "wim",   "ws",  "wsc",	  "wsf",	 "wsh",	 "xll",
+	"apk",
+	"app",
+	"appinstaller",
+	"application",
+	"appx",
+	"bat",
+	"chm",
+	"cmd",
+	"com",
+	"cpl",
+	"desktop",
+	"dll",
+	"dmg",
+	"exe",
+	"gadget",
+	"hlp",
+	"hta",
+	"img",
+	"inf",
+	"iso",
+	"jar",
+	"jnlp",
+	"js",
+	"jse",
+	"library-ms",
+	"lnk",
+	"msc",
+	"msi",
+	"msix",
+	"msp",
+	"mst",
+	"pif",
+	"ps1",
+	"psm1",
+	"rdp",
+	"reg",
+	"scf",
+	"scr",
+	"sct",
+	"search-ms",
+	"settingcontent-ms",
+	"sh",
+	"shb",
+	"shs",
+	"sys",
+	"url",
+	"vb",
+	"vbe",
+	"vbs",
+	"vhd",
+	"vhdx",
+	"wim",
+	"ws",
+	"wsc",
+	"wsf",
+	"wsh",
+	"xll",
 };
 static const char *const trusted[] = {
-	"avi", "bmp", "csv",  "doc", "docm", "docx", "eml", "gif", "htm",  "html", "ics", "jpeg",
-	"jpg", "mov", "mp3",  "mp4", "msg",  "odp",  "ods", "odt", "pdf",  "png",  "ppt", "pptx",
-	"rar", "rtf", "svg",  "tif", "tiff", "txt",  "wav", "webp", "xls", "xlsm", "xlsx", "xml",
-	"zip",
+	"avi", "bmp",  "csv", "doc",  "docm", "docx", "eml", "gif", "htm",  "html",
+	"ics", "jpeg", "jpg", "mov",  "mp3",  "mp4",  "msg", "odp", "ods",  "odt",
+	"pdf", "png",  "ppt", "pptx", "rar",  "rtf",  "svg", "tif", "tiff", "txt",
+	"wav", "webp", "xls", "xlsm", "xlsx", "xml",  "zip",
 };
 
 const char *
@@ -113,10 +157,12 @@ char_is_invisible(gunichar c)
 	static const struct {
 		gunichar first, last;
 	} ranges[] = {
-		{ 0xad, 0xad },	    { 0x34f, 0x34f },	  { 0x115f, 0x1160 },	{ 0x17b4, 0x17b5 },
-		{ 0x180b, 0x180f }, { 0x200b, 0x200d },	  { 0x2060, 0x2065 },	{ 0x206a, 0x206f },
-		{ 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },	  { 0xfeff, 0xfeff },	{ 0xffa0, 0xffa0 },
-		{ 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+		{ 0xad, 0xad },	      { 0x34f, 0x34f },	    { 0x115f, 0x1160 },
+		{ 0x17b4, 0x17b5 },   { 0x180b, 0x180f },   { 0x200b, 0x200d },
+		{ 0x2060, 0x2065 },   { 0x206a, 0x206f },   { 0x3164, 0x3164 },
+		{ 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },
+		{ 0xfff0, 0xfffb },   { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+		{ 0xe0000, 0xe0fff },
 	};
 	if (c < 0xad)
 		return FALSE;
@@ -211,8 +257,8 @@ seen_characters(const char *name, guint *tricks)
 	g_autofree char *normal = g_utf8_normalize(name, -1, G_NORMALIZE_NFKC);
 	GString *seen = g_string_new(NULL);
 	guint blanks = 0;
-	for (const char *at = normal != NULL ? normal : name;
-	     *at != '\0' && seen->len < SEEN_BYTES; at = g_utf8_next_char(at)) {
+	for (const char *at = normal != NULL ? normal : name; *at != '\0' && seen->len < SEEN_BYTES;
+	     at = g_utf8_next_char(at)) {
 		gunichar c = g_utf8_get_char(at);
 		gboolean is_blank = c == '\t' || c == '\n' || c == '\r';
 		if (char_is_bidi(c) || char_is_invisible(c) || char_is_forbidden(c) ||
@@ -299,8 +345,8 @@ name_unescape(const char *name)
 		return NULL;
 	g_autoptr(GString) out = g_string_new(NULL);
 	for (; *name != '\0'; name++) {
-		gboolean is_escape = *name == '%' && g_ascii_isxdigit(name[1]) &&
-				     g_ascii_isxdigit(name[2]);
+		gboolean is_escape =
+			*name == '%' && g_ascii_isxdigit(name[1]) && g_ascii_isxdigit(name[2]);
 		int byte = is_escape ? g_ascii_xdigit_value(name[1]) * 16 +
 					       g_ascii_xdigit_value(name[2])
 				     : *name;
