@@ -28,3 +28,4 @@ include tests/integration.mk
 include tests/fuzz/local.mk
 include tests/office.mk
 include tests/encoded.mk
+include tests/auth.mk

@@ -24,6 +24,7 @@ make_pool(guint ms)
 		.probe_ms = 60000,
 		.keep_max = 2,
 		.hostname = "me.example",
+		.has_xforward = TRUE,
 	};
 	return am_smtp_pool_new(&config);
 }

@@ -60,6 +60,19 @@ append_envelope(GString *out, const AmEnvelope *envelope)
 		g_string_append_printf(out, " name=%s", envelope->client_name);
 	if (*envelope->queue_id != '\0')
 		g_string_append_printf(out, " id=%s", envelope->queue_id);
+	if (envelope->client_port != 0)
+		g_string_append_printf(out, " port=%u", envelope->client_port);
+	if (*envelope->client_protocol != '\0' &&
+	    strcmp(envelope->client_protocol, "ESMTP") != 0 &&
+	    strcmp(envelope->client_protocol, "LMTP") != 0 &&
+	    strcmp(envelope->protocol, envelope->client_protocol) != 0)
+		g_string_append_printf(out, " proto=%s", envelope->client_protocol);
+	if (*envelope->client_source != '\0')
+		g_string_append_printf(out, " source=%s", envelope->client_source);
+	if (*envelope->authenticated != '\0')
+		g_string_append_printf(out, " user=%s", envelope->authenticated);
+	g_assert_true(g_strv_contains((const char *const *)envelope->policy_banks,
+				      "AUTHENTICATED") == (*envelope->authenticated != '\0'));
 }
 
 static GPtrArray *
@@ -103,7 +116,20 @@ on_mail(gpointer user, AmMail *mail)
 	return replies;
 }
 
-const AmSmtpServerOps fake_ops = { on_recipient, on_begin, on_abandon, on_mail };
+static gboolean
+may_xforward(gpointer user, const char *address G_GNUC_UNUSED)
+{
+	return !((const Fake *)user)->is_distrusted;
+}
+
+static gboolean
+may_xclient(gpointer user, const char *address G_GNUC_UNUSED)
+{
+	return ((const Fake *)user)->is_proxy;
+}
+
+const AmSmtpServerOps fake_ops = { on_recipient, on_begin,     on_abandon,
+				   on_mail,	 may_xforward, may_xclient };
 static const char *const banks[] = { "BANK", NULL };
 
 AmSmtpServerConfig

@@ -22,6 +22,8 @@ typedef struct {
 	guint64 total_bytes;
 	guint begun, abandoned, taken;
 	gboolean is_busy;  /* takes nothing now */
+	gboolean is_proxy; /* may use XCLIENT */
+	gboolean is_distrusted; /* may not use XFORWARD */
 	gboolean is_quiet; /* does not look into mails */
 } Fake;
 

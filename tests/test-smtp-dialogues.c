@@ -21,6 +21,7 @@ typedef struct {
 	const char *mails;   /* as the fake session notes them, "" none */
 	gboolean is_lmtp;
 	gboolean is_normalised;
+	gboolean is_proxy, is_distrusted;
 } Dialogue;
 
 /* piece 0: random sizes. */
@@ -30,7 +31,9 @@ run_dialogue(const Dialogue *item, gsize piece)
 	int fds[2];
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
 	AmSmtpServerConfig config = fake_config(item->is_lmtp, item->is_normalised);
-	Fake fake = { .mails = g_string_new(NULL) };
+	Fake fake = { .mails = g_string_new(NULL),
+		      .is_proxy = item->is_proxy,
+		      .is_distrusted = item->is_distrusted };
 	g_autoptr(GString) wire = g_string_new(NULL);
 	AmSmtpServer *server = am_smtp_server_new(am_stream_new(fds[0]), &config, &fake_ops, &fake);
 	gboolean is_open = fake_step(server, fds[1], wire);
@@ -239,6 +242,53 @@ static const Dialogue dialogues[] = {
 	  "UTF8SMTP <\303\244@example.org> <\303\266@x.example> "
 	  "orcpt=utf-8;\303\266@x.example []\n" },
 
+	/* XCLIENT */
+	{ "XCLIENT not allowed", HELLO "XCLIENT ADDR=192.0.2.7\r\n" MAIL RCPT "DATA\r\n.\r\n",
+	  "220 250 550:5.7.0 250:2.1.0 250:2.1.5 354 250:2.6.0", SIMPLE " []\n" },
+	{ "XCLIENT",
+	  HELLO "XCLIENT NAME=spike.example ADDR=192.0.2.7 PORT=4711 DESTPORT=25\r\n"
+		MAIL HELLO MAIL RCPT "DATA\r\n.\r\n",
+	  "220 250 220 503:5.5.1 250 250:2.1.0 250:2.1.5 354 250:2.6.0",
+	  "ESMTP <a@example.org> client=192.0.2.7 name=spike.example port=4711 "
+	  "<b@example.net> []\n",
+	  .is_proxy = TRUE },
+	{ "XCLIENT before EHLO, LOGIN, HELO",
+	  "XCLIENT ADDR=IPV6:2001:DB8::1 LOGIN=fred+40example.org HELO=his.example PROTO=SMTP\r\n"
+	  HELLO MAIL RCPT "DATA\r\n.\r\n",
+	  "220 220 250 250:2.1.0 250:2.1.5 354 250:2.6.0",
+	  "ESMTPA <a@example.org> helo=his.example client=2001:db8::1 proto=SMTP "
+	  "user=fred@example.org <b@example.net> []\n",
+	  .is_proxy = TRUE },
+	{ "XCLIENT again, unknown",
+	  "XCLIENT ADDR=192.0.2.7 LOGIN=fred\r\n"
+	  "XCLIENT ADDR=[UNAVAILABLE] LOGIN=[UNAVAILABLE] NAME=[tempunavail]\r\n" HELLO MAIL RCPT
+	  "DATA\r\n.\r\n",
+	  "220 220 220 250 250:2.1.0 250:2.1.5 354 250:2.6.0", SIMPLE " []\n",
+	  .is_proxy = TRUE },
+	{ "XCLIENT and XFORWARD",
+	  "XCLIENT ADDR=192.0.2.7 NAME=outer\r\n" HELLO
+	  "XFORWARD ADDR=192.0.2.8 SOURCE=local\r\n" MAIL RCPT "DATA\r\n.\r\n",
+	  "220 220 250 250:2.0.0 250:2.1.0 250:2.1.5 354 250:2.6.0",
+	  "ESMTP <a@example.org> client=192.0.2.8 name=outer source=LOCAL <b@example.net> []\n",
+	  .is_proxy = TRUE },
+	{ "XCLIENT bad",
+	  HELLO "XCLIENT\r\nXCLIENT ADDR=x\r\nXCLIENT IDENT=1\r\nNOOP\r\n"
+		"XCLIENT PROTO=a+20b\r\nXCLIENT ADDR=192.0.2.7 ADDR=192.0.2.8\r\n" MAIL
+		"XCLIENT ADDR=192.0.2.7\r\n" RCPT "DATA\r\n.\r\n",
+	  "220 250 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 501:5.5.4 250:2.1.0 "
+	  "503:5.5.1 250:2.1.5 354 250:2.6.0",
+	  SIMPLE " []\n", .is_proxy = TRUE },
+	{ "XFORWARD not allowed",
+	  HELLO "XFORWARD ADDR=192.0.2.7\r\n" MAIL RCPT "DATA\r\n.\r\n",
+	  "220 250 550:5.7.0 250:2.1.0 250:2.1.5 354 250:2.6.0", SIMPLE " []\n",
+	  .is_distrusted = TRUE },
+	{ "XFORWARD keeps all",
+	  HELLO "XFORWARD ADDR=192.0.2.7 PORT=4711 PROTO=SMTP SOURCE=REMOTE\r\n" MAIL RCPT
+		"DATA\r\n.\r\n",
+	  "220 250 250:2.0.0 250:2.1.0 250:2.1.5 354 250:2.6.0",
+	  "ESMTP <a@example.org> client=192.0.2.7 port=4711 proto=SMTP source=REMOTE "
+	  "<b@example.net> []\n" },
+
 	/* XFORWARD */
 	{ "XFORWARD",
 	  HELLO "XFORWARD NAME=spike.example ADDR=192.0.2.7 PORT=4711 PROTO=ESMTP\r\n"
@@ -246,7 +296,7 @@ static const Dialogue dialogues[] = {
 		"DATA\r\n.\r\n" MAIL RCPT "DATA\r\n.\r\n",
 	  "220 250 250:2.0.0 250:2.0.0 250:2.1.0 250:2.1.5 354 250:2.6.0 250:2.1.0 250:2.1.5 354 "
 	  "250:2.6.0",
-	  "ESMTP <a@example.org> helo=spike+x client=192.0.2.7 name=spike.example id=4XyZ "
+	  "ESMTP <a@example.org> helo=spike+x client=192.0.2.7 name=spike.example id=4XyZ port=4711 source=REMOTE "
 	  "<b@example.net> []\n" SIMPLE " []\n" },
 	{ "XFORWARD IPv6",
 	  HELLO "XFORWARD NAME=[UNAVAILABLE] ADDR=IPV6:2001:DB8::1\r\n" MAIL RCPT "DATA\r\n.\r\n",

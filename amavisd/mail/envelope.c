@@ -9,6 +9,8 @@
 
 #include "mail/envelope.h"
 
+#define ENVELOPE_BANK "AUTHENTICATED" /* the policy bank of mail whose client is known */
+
 AmRecipient *
 am_recipient_copy(const AmRecipient *recipient)
 {
@@ -41,6 +43,9 @@ am_envelope_new(void)
 	envelope->peer_address = g_strdup("");
 	envelope->client_address = g_strdup("");
 	envelope->client_name = g_strdup("");
+	envelope->client_protocol = g_strdup("");
+	envelope->client_source = g_strdup("");
+	envelope->authenticated = g_strdup("");
 	envelope->helo = g_strdup("");
 	envelope->queue_id = g_strdup("");
 	envelope->policy_banks = g_new0(char *, 1);
@@ -73,10 +78,27 @@ am_envelope_free(AmEnvelope *envelope)
 	g_free(envelope->peer_address);
 	g_free(envelope->client_address);
 	g_free(envelope->client_name);
+	g_free(envelope->client_protocol);
+	g_free(envelope->client_source);
+	g_free(envelope->authenticated);
 	g_free(envelope->helo);
 	g_free(envelope->queue_id);
 	g_strfreev(envelope->policy_banks);
 	g_free(envelope);
+}
+
+void
+am_envelope_set_authenticated(AmEnvelope *envelope, const char *name)
+{
+	g_free(envelope->authenticated);
+	envelope->authenticated = g_strdup(name);
+	if (*name == '\0' ||
+	    g_strv_contains((const char *const *)envelope->policy_banks, ENVELOPE_BANK))
+		return;
+	guint n = g_strv_length(envelope->policy_banks);
+	envelope->policy_banks = g_renew(char *, envelope->policy_banks, n + 2);
+	envelope->policy_banks[n] = g_strdup(ENVELOPE_BANK);
+	envelope->policy_banks[n + 1] = NULL;
 }
 
 AmRecipient *

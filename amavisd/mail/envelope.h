@@ -37,9 +37,13 @@ typedef struct {
 	guint16 local_port;   /* of the listener he connected to; 0 for Unix sockets */
 	char *client_address; /* client of the MTA as far as known, else the peer */
 	char *client_name;    /* "" unknown */
+	guint16 client_port;  /* 0 unknown */
+	char *client_protocol; /* how the MTA got the mail, "ESMTP"; "" unknown */
+	char *client_source;  /* "LOCAL" or "REMOTE" as XFORWARD has it, "" unknown */
+	char *authenticated;  /* whom the client proved to be (AUTH, XCLIENT LOGIN), "" nobody */
 	char *helo;           /* of the peer */
 	char *queue_id;       /* MTA's, when it told us; else "" */
-	char **policy_banks;  /* of the listener, never NULL */
+	char **policy_banks;  /* of the listener and the origin, never NULL */
 	gint64 time_us;       /* wall clock at MAIL */
 } AmEnvelope;
 
@@ -49,6 +53,8 @@ AmEnvelope *am_envelope_new(void);
  * on all but the time.  XFORWARD comes before MAIL, so its attributes are the server's to end. */
 void am_envelope_reset(AmEnvelope *envelope);
 void am_envelope_free(AmEnvelope *envelope);
+/* The client is that user: the mail has the policy bank AUTHENTICATED too, behind the listener's. */
+void am_envelope_set_authenticated(AmEnvelope *envelope, const char *name);
 AmRecipient *am_envelope_add_recipient(AmEnvelope *envelope, const char *address);
 AmRecipient *am_recipient_copy(const AmRecipient *recipient);
 void am_recipient_free(AmRecipient *recipient);

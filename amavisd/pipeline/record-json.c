@@ -362,6 +362,7 @@ json_envelope(Json *json, const AmEnvelope *envelope)
 	json_text(json, "client", envelope->client_address);
 	json_text(json, "client_name", envelope->client_name);
 	json_text(json, "helo", envelope->helo);
+	json_text(json, "authenticated", envelope->authenticated);
 	json_text(json, "queue_id", envelope->queue_id);
 }
 

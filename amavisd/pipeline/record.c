@@ -317,6 +317,7 @@ am_record_to_text(const AmRecord *record)
 	record_append(line, "listener", envelope->listener, RECORD_MAX_TEXT);
 	record_append(line, "client", envelope->client_address, RECORD_MAX_TEXT);
 	record_append(line, "helo", envelope->helo, RECORD_MAX_TEXT);
+	record_append(line, "auth", envelope->authenticated, RECORD_MAX_TEXT);
 	record_append(line, "queue_in", envelope->queue_id, RECORD_MAX_TEXT);
 	record_append_angle(line, "from", envelope->sender);
 	record_append_recipients(line, record);

@@ -87,6 +87,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.probe_ms = (guint)am_config_int(group, "probe"),
 		.keep_max = (guint)am_config_int(group, "keep"),
 		.hostname = hostname,
+		.has_xforward = am_config_bool(group, "xforward"),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
 	};

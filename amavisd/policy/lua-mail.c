@@ -58,6 +58,7 @@ MAIL_ENVELOPE_TEXT(helo)
 MAIL_ENVELOPE_TEXT(listener)
 MAIL_ENVELOPE_TEXT(protocol)
 MAIL_ENVELOPE_TEXT(queue_id)
+MAIL_ENVELOPE_TEXT(authenticated)
 
 /* Texts of the report; nil in the hook "recipient", or when the mail could not be inspected. */
 #define MAIL_REPORT_TEXT(field)                                                                    \
@@ -427,6 +428,7 @@ static const luaL_Reg mail_functions[] = {
 	{ "listener", mail_listener },
 	{ "protocol", mail_protocol },
 	{ "queue_id", mail_queue_id },
+	{ "authenticated", mail_authenticated },
 	{ "has_bank", mail_has_bank },
 	{ "n_recipients", mail_n_recipients },
 	{ "size", mail_size },

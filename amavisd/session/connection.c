@@ -87,11 +87,27 @@ connection_on_mail(gpointer user, AmMail *mail)
 	return replies;
 }
 
+static gboolean
+connection_may_xforward(gpointer user, const char *address)
+{
+	const AmClients *clients = ((AmConnection *)user)->listener->xforward_clients;
+	return clients == NULL || am_clients_may(clients, address);
+}
+
+static gboolean
+connection_may_xclient(gpointer user, const char *address)
+{
+	const AmClients *clients = ((AmConnection *)user)->listener->xclient_clients;
+	return clients != NULL && am_clients_may(clients, address);
+}
+
 static const AmSmtpServerOps connection_ops = {
 	.on_recipient = connection_on_recipient,
 	.on_begin = connection_on_begin,
 	.on_abandon = connection_on_abandon,
 	.on_mail = connection_on_mail,
+	.may_xforward = connection_may_xforward,
+	.may_xclient = connection_may_xclient,
 };
 
 /* ---- where the client delivers ------------------------------------------------------------- */

@@ -37,21 +37,31 @@ listeners_is_local(int fd)
 	return name.any.sa_family == AF_UNIX;
 }
 
-/* The list of networks of a group; a bad one is a problem. */
+/* The list of networks at that key of a group; a bad one is a problem. */
 static AmClients *
-listeners_clients(const AmConfigGroup *group, GPtrArray *problems)
+listeners_networks(const AmConfigGroup *group, const char *key, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
 	const char *file = "";
 	guint line = 0;
-	AmClients *clients = am_clients_new(am_config_list(group, "clients"), &error);
+	AmClients *clients = am_clients_new(am_config_list(group, key), &error);
 	if (clients == NULL) {
-		(void)am_config_raw(group, "clients", &file, &line);
+		(void)am_config_raw(group, key, &file, &line);
 		am_config_add_problem(problems, file != NULL ? file : "", line,
-				      "[listener %s] clients: %s", am_config_group_name(group),
+				      "[listener %s] %s: %s", am_config_group_name(group), key,
 				      error->message);
 	}
 	return clients;
+}
+
+/* The same; NULL when the key is not there. */
+static AmClients *
+listeners_trusted(const AmConfigGroup *group, const char *key, GPtrArray *problems)
+{
+	const char *const *networks = am_config_list(group, key);
+	if (networks == NULL || *networks == NULL)
+		return NULL;
+	return listeners_networks(group, key, problems);
 }
 
 /* What the group says of TLS; NULL when plain, or with a problem. */
@@ -136,7 +146,9 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	const char *conflict = am_config_string(group, "conflict");
 	AmPoolListener *listener = g_new0(AmPoolListener, 1);
 	listener->listener = item;
-	listener->clients = listeners_clients(group, problems);
+	listener->clients = listeners_networks(group, "clients", problems);
+	listener->xforward_clients = listeners_trusted(group, "xforward_clients", problems);
+	listener->xclient_clients = listeners_trusted(group, "xclient_clients", problems);
 	listener->tls = listeners_tls(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
 	listener->protocol = listeners_protocol(group);
@@ -193,7 +205,9 @@ am_session_check(const AmConfig *config, GPtrArray *problems)
 	g_autoptr(GPtrArray) groups = am_config_groups(config, "listener");
 	for (guint i = 0; i < groups->len; i++) {
 		const AmConfigGroup *group = g_ptr_array_index(groups, i);
-		am_clients_free(listeners_clients(group, problems));
+		am_clients_free(listeners_networks(group, "clients", problems));
+		am_clients_free(listeners_trusted(group, "xforward_clients", problems));
+		am_clients_free(listeners_trusted(group, "xclient_clients", problems));
 		am_tls_free(listeners_tls(group, problems));
 	}
 }

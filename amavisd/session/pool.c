@@ -31,6 +31,8 @@ am_pool_listener_free(AmPoolListener *listener)
 	if (listener == NULL)
 		return;
 	am_clients_free(listener->clients);
+	am_clients_free(listener->xforward_clients);
+	am_clients_free(listener->xclient_clients);
 	am_tls_free(listener->tls);
 	g_free(listener);
 }

@@ -34,6 +34,8 @@ typedef struct {
 	AmMilterConfig milter;	   /* milter */
 	AmConflict conflict;	   /* where the client delivers */
 	AmClients *clients;	   /* owned */
+	AmClients *xforward_clients; /* owned; NULL: all */
+	AmClients *xclient_clients;  /* owned; NULL: none */
 	AmTls *tls;		   /* owned; NULL plain */
 	gint64 idle_us;
 	gint64 answer_us; /* from the end of a mail to its answer */

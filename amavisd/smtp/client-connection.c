@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "smtp/xclient.h"
 
 char *
 am_smtp_remote(const char *host, guint16 port)
@@ -139,6 +140,32 @@ am_smtp_parse_extensions(const char *text)
 	return extensions;
 }
 
+char *
+am_smtp_extension_text(const char *text, const char *keyword)
+{
+	gsize keyword_len = strlen(keyword);
+	const char *line = strchr(text, '\n'); /* the first line is the peer's name */
+	while (line != NULL) {
+		line++;
+		gsize len = strcspn(line, " =\n");
+		if (len == keyword_len && g_ascii_strncasecmp(line, keyword, len) == 0) {
+			line += len + strspn(line + len, " =");
+			return g_strndup(line, strcspn(line, "\n"));
+		}
+		line = strchr(line, '\n');
+	}
+	return NULL;
+}
+
+/* What the answer to EHLO or LHLO says. */
+static void
+connection_learn(AmSmtpConnection *connection, const char *text)
+{
+	connection->extensions = am_smtp_parse_extensions(text);
+	g_autofree char *xforward = am_smtp_extension_text(text, "XFORWARD");
+	connection->xforward = xforward != NULL ? am_xclient_parse_keywords(xforward) : 0;
+}
+
 /* A refusal to serve at all is about the next hop, never about the mail: always a 4xx. */
 static AmReply *
 connection_refused(const AmSmtpConnection *connection, const char *phase, const AmReply *reply)
@@ -162,7 +189,7 @@ connection_say_hello(AmSmtpConnection *connection, const char *verb, gboolean *i
 	}
 	if (am_reply_is_success(reply)) {
 		if (strcmp(verb, "HELO") != 0)
-			connection->extensions = am_smtp_parse_extensions(reply->text);
+			connection_learn(connection, reply->text);
 		return TRUE;
 	}
 	*is_unknown = am_reply_is_permanent(reply) && !connection->is_dropped;

@@ -82,6 +82,7 @@ typedef struct {
 	char *remote; /* "127.0.0.1:10025" */
 	gboolean is_lmtp;
 	guint extensions;   /* AmSmtpExtensions */
+	guint xforward;	    /* set of AmXclientAttribute, 0 no XFORWARD */
 	gint64 deadline_us; /* monotonic, of the transaction at hand */
 	gint64 born_us, used_us;
 	gboolean is_reused;
@@ -98,6 +99,8 @@ void am_smtp_connection_free(AmSmtpConnection *connection); /* just closes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSmtpConnection, am_smtp_connection_free)
 /* Keywords from the text of an answer to EHLO. */
 guint am_smtp_parse_extensions(const char *text);
+/* What stands behind that keyword; NULL: it is not there.  To be freed. */
+char *am_smtp_extension_text(const char *text, const char *keyword);
 /* Monotonic end of a phase that starts now. */
 gint64 am_smtp_connection_until(const AmSmtpConnection *connection, guint phase_ms);
 /* Gathers a command; it goes out with the next flush.  Sanitising is the caller's. */
@@ -126,6 +129,13 @@ typedef enum {
  * DONE, *is_own tells whether it is ours or the peer's answer to MAIL. */
 AmAttempt am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction,
 			  GPtrArray *batch, AmReply **failure, gboolean *is_own);
+
+/* ---- client-xforward.c --------------------------------------------------------------------- */
+
+/* Tells the next hop what is known of the mail's client, when it takes that.  FALSE with *failure:
+ * the connection is lost. */
+gboolean am_smtp_forward_client(AmSmtpConnection *connection, const AmEnvelope *envelope,
+				AmReply **failure);
 
 /* ---- client-command.c ---------------------------------------------------------------------- */
 

@@ -443,6 +443,8 @@ am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction, GP
 		return AM_ATTEMPT_DONE;
 	attempt.is_data_along = (connection->extensions & AM_SMTP_PIPELINING) != 0 &&
 				(attempt.rcpts->len == 1 || !transaction->is_smtp_caller);
+	if (!am_smtp_forward_client(connection, transaction->envelope, &lost))
+		return attempt_elsewhere(&attempt, batch, lost, failure);
 	if (!attempt_commands(&attempt, &lost))
 		return attempt_lost(&attempt, batch, lost, failure);
 	*is_own = FALSE;

@@ -32,6 +32,7 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	guint probe_ms;      /* idle longer than this: NOOP before use */
 	guint keep_max;      /* kept connections for each next hop */
 	const char *hostname; /* for EHLO */
+	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
 	AmTls *tls; /* what is demanded of next hops; the pool's from am_smtp_pool_new() on; NULL when
 		     * plain */

@@ -7,6 +7,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/client-private.h \
 	amavisd/smtp/client-reply.c \
 	amavisd/smtp/client-transaction.c \
+	amavisd/smtp/client-xforward.c \
 	amavisd/smtp/client.c \
 	amavisd/smtp/client.h \
 	amavisd/smtp/params.h \
@@ -18,5 +19,8 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/server-params.c \
 	amavisd/smtp/server-private.h \
 	amavisd/smtp/server-tls.c \
+	amavisd/smtp/server-xclient.c \
 	amavisd/smtp/server.c \
-	amavisd/smtp/server.h
+	amavisd/smtp/server.h \
+	amavisd/smtp/xclient.c \
+	amavisd/smtp/xclient.h

@@ -54,8 +54,8 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 	g_string_append(text, "\nPIPELINING\nSIZE");
 	if (server->config->size_limit > 0)
 		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
-	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8"
-			      "\nXFORWARD " AM_SERVER_XFORWARD_KEYWORDS);
+	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8");
+	am_server_announce_xclient(server, text);
 	if (server->config->is_binary)
 		g_string_append(text, "\nBINARYMIME");
 	if (am_server_offers_tls(server))
@@ -130,43 +130,18 @@ command_read_path(AmSmtpServer *server, const char *argument, gboolean is_sender
 	return g_steal_pointer(&address);
 }
 
-/* What we know of the client: of XFORWARD if it came, else of who is connected. */
-static void
-command_set_client(AmSmtpServer *server, AmEnvelope *envelope)
+/* RFC 3848 and, with UTF-8, RFC 6531 3.7.3: the base, "S" under TLS, "A" behind AUTH. */
+static char *
+command_protocol(const AmSmtpServer *server, const AmEnvelope *envelope)
 {
-	struct {
-		XforwardAttribute attribute;
-		char **field;
-		const char *own;
-	} rows[] = {
-		{ XFORWARD_ADDR, &envelope->client_address, server->peer_address },
-		{ XFORWARD_NAME, &envelope->client_name, "" },
-		{ XFORWARD_HELO, &envelope->helo, server->helo },
-		{ XFORWARD_IDENT, &envelope->queue_id, "" },
-	};
-	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const char *value = NULL;
-		if (server->xforward != NULL)
-			value = server->xforward[rows[i].attribute];
-		g_free(*rows[i].field);
-		*rows[i].field = g_strdup(value != NULL ? value : rows[i].own);
-	}
-}
-
-/* RFC 3848 and, with UTF-8, RFC 6531 3.7.3. */
-static const char *
-command_protocol(const AmSmtpServer *server, gboolean is_utf8)
-{
-	gboolean is_tls = am_stream_tls(server->stream) != NULL;
-	if (server->config->is_lmtp && is_utf8)
-		return is_tls ? "UTF8LMTPS" : "UTF8LMTP";
-	if (server->config->is_lmtp)
-		return is_tls ? "LMTPS" : "LMTP";
-	if (is_utf8)
-		return is_tls ? "UTF8SMTPS" : "UTF8SMTP";
-	if (!server->is_extended)
-		return "SMTP";
-	return is_tls ? "ESMTPS" : "ESMTP";
+	const char *base = server->config->is_lmtp ? "LMTP" : "SMTP";
+	if (!server->is_extended && !envelope->smtputf8)
+		return g_strdup(base);
+	return g_strconcat(envelope->smtputf8	     ? "UTF8"
+			   : server->config->is_lmtp ? ""
+						     : "E",
+			   base, am_stream_tls(server->stream) != NULL ? "S" : "",
+			   *envelope->authenticated != '\0' ? "A" : "", NULL);
 }
 
 static AmEnvelope *
@@ -185,7 +160,7 @@ command_make_envelope(AmSmtpServer *server, char *sender)
 		g_strfreev(envelope->policy_banks);
 		envelope->policy_banks = g_strdupv((char **)server->config->policy_banks);
 	}
-	command_set_client(server, envelope);
+	am_server_set_client(server, envelope);
 	return envelope;
 }
 
@@ -233,7 +208,7 @@ command_mail(AmSmtpServer *server, const char *argument)
 		return;
 	}
 	g_free(envelope->protocol);
-	envelope->protocol = g_strdup(command_protocol(server, envelope->smtputf8));
+	envelope->protocol = command_protocol(server, envelope);
 	server->envelope = g_steal_pointer(&envelope);
 	server->is_chunked = FALSE;
 	server->start_us = g_get_monotonic_time();
@@ -347,20 +322,6 @@ command_help(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 }
 
 static void
-command_xforward(AmSmtpServer *server, const char *argument)
-{
-	if (server->envelope != NULL) {
-		am_server_refuse(server, 503, "5.5.1", "Not in a transaction");
-		return;
-	}
-	g_autoptr(AmReply) reply = am_server_xforward_params(server, argument);
-	if (reply != NULL)
-		am_server_refuse(server, reply->code, reply->enhanced, "%s", reply->text);
-	else
-		am_server_reply(server, 250, "2.0.0", "Ok");
-}
-
-static void
 command_starttls(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 {
 	am_server_starttls(server);
@@ -393,7 +354,8 @@ static const struct {
 	{ "DATA", command_data, COMMAND_NO_ARGUMENT | COMMAND_GREETED },
 	/* checks all itself, since the chunk comes in any case */
 	{ "BDAT", am_server_bdat, COMMAND_LONG | COMMAND_CLEAR },
-	{ "XFORWARD", command_xforward, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
+	{ "XFORWARD", am_server_xforward, COMMAND_LONG | COMMAND_ARGUMENT | COMMAND_GREETED },
+	{ "XCLIENT", am_server_xclient, COMMAND_LONG | COMMAND_ARGUMENT },
 	{ "RSET", command_rset, COMMAND_NO_ARGUMENT },
 	{ "QUIT", command_quit, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
 	{ "EHLO", command_ehlo, COMMAND_ARGUMENT | COMMAND_CLEAR },

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Parameters of MAIL, RCPT and XFORWARD.
+/* Parameters of MAIL and RCPT.
  *
  *     params  = *( SP keyword [ "=" value ] )        RFC 5321 4.1.2
  *     keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
@@ -16,18 +16,15 @@
 
 #include "smtp/server-private.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #define PARAMS_ENVID_MAX 100	/* characters, RFC 3461 4.4 */
 #define PARAMS_ORCPT_MAX 500	/* characters, RFC 3461 4.2 */
-#define PARAMS_XFORWARD_MAX 255 /* bytes of a value, decoded */
 
 /* What a parameter sets; which member depends on the table. */
 typedef struct {
 	AmEnvelope *envelope;
 	AmRecipient *recipient;
-	char **xforward;
 	gboolean is_utf8; /* the transaction is SMTPUTF8 */
 } ParamTarget;
 
@@ -167,110 +164,6 @@ params_orcpt(ParamTarget *target, const char *value)
 	return TRUE;
 }
 
-/* Decodes xtext; NULL when it is not, or holds no text. */
-static char *
-params_decode_xtext(const char *text)
-{
-	if (!params_is_xtext(text))
-		return NULL;
-	g_autoptr(GString) out = g_string_new(NULL);
-	for (; *text != '\0'; text++) {
-		if (*text == '+') {
-			g_string_append_c(out, (char)(g_ascii_xdigit_value(text[1]) << 4 |
-						      g_ascii_xdigit_value(text[2])));
-			text += 2;
-		} else {
-			g_string_append_c(out, *text);
-		}
-	}
-	for (gsize i = 0; i < out->len; i++)
-		if ((guchar)out->str[i] < 0x20 || out->str[i] == 0x7f)
-			return NULL;
-	if (out->len > PARAMS_XFORWARD_MAX || !g_utf8_validate(out->str, (gssize)out->len, NULL))
-		return NULL;
-	return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
-static gboolean
-params_xforward_set(ParamTarget *target, XforwardAttribute attribute, const char *value)
-{
-	if (value == NULL)
-		return FALSE;
-	g_autofree char *text = params_decode_xtext(value);
-	if (text == NULL)
-		return FALSE;
-	if (g_ascii_strcasecmp(text, "[UNAVAILABLE]") == 0 ||
-	    g_ascii_strcasecmp(text, "[TEMPUNAVAIL]") == 0)
-		*text = '\0';
-	g_free(target->xforward[attribute]);
-	target->xforward[attribute] = g_steal_pointer(&text);
-	return TRUE;
-}
-
-static gboolean
-params_xforward_name(ParamTarget *target, const char *value)
-{
-	return params_xforward_set(target, XFORWARD_NAME, value);
-}
-
-/* An address literal without brackets; "IPV6:" before one is Postfix's habit. */
-static gboolean
-params_xforward_addr(ParamTarget *target, const char *value)
-{
-	if (!params_xforward_set(target, XFORWARD_ADDR, value))
-		return FALSE;
-	char **slot = &target->xforward[XFORWARD_ADDR];
-	const char *text = *slot;
-	if (*text == '\0')
-		return TRUE;
-	if (g_ascii_strncasecmp(text, "IPV6:", 5) == 0)
-		text += 5;
-	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
-	if (address == NULL)
-		return FALSE;
-	char *plain = g_inet_address_to_string(address);
-	g_free(*slot);
-	*slot = plain;
-	return TRUE;
-}
-
-static gboolean
-params_xforward_port(ParamTarget *target, const char *value)
-{
-	if (!params_xforward_set(target, XFORWARD_PORT, value))
-		return FALSE;
-	const char *text = target->xforward[XFORWARD_PORT];
-	return *text == '\0' || g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT16, NULL, NULL);
-}
-
-static gboolean
-params_xforward_proto(ParamTarget *target, const char *value)
-{
-	return params_xforward_set(target, XFORWARD_PROTO, value);
-}
-
-static gboolean
-params_xforward_helo(ParamTarget *target, const char *value)
-{
-	return params_xforward_set(target, XFORWARD_HELO, value);
-}
-
-static gboolean
-params_xforward_ident(ParamTarget *target, const char *value)
-{
-	return params_xforward_set(target, XFORWARD_IDENT, value);
-}
-
-static gboolean
-params_xforward_source(ParamTarget *target, const char *value)
-{
-	if (!params_xforward_set(target, XFORWARD_SOURCE, value))
-		return FALSE;
-	const char *text = target->xforward[XFORWARD_SOURCE];
-	return *text == '\0' || g_ascii_strcasecmp(text, "LOCAL") == 0 ||
-	       g_ascii_strcasecmp(text, "REMOTE") == 0;
-}
-
 static const ParamRow mail_rows[] = {
 	{ "SIZE", params_size }, { "BODY", params_body },   { "SMTPUTF8", params_smtputf8 },
 	{ "RET", params_ret },	 { "ENVID", params_envid }, { "AUTH", params_auth },
@@ -280,12 +173,6 @@ static const ParamRow rcpt_rows[] = {
 	{ "NOTIFY", params_notify },
 	{ "ORCPT", params_orcpt },
 	{ NULL, NULL },
-};
-static const ParamRow xforward_rows[] = {
-	{ "NAME", params_xforward_name },     { "ADDR", params_xforward_addr },
-	{ "PORT", params_xforward_port },     { "PROTO", params_xforward_proto },
-	{ "HELO", params_xforward_helo },     { "IDENT", params_xforward_ident },
-	{ "SOURCE", params_xforward_source }, { NULL, NULL },
 };
 
 /* Reads all parameters; `unknown` is the code for a keyword not in the table. */
@@ -330,22 +217,4 @@ am_server_rcpt_params(AmRecipient *recipient, gboolean is_utf8, const char *text
 {
 	ParamTarget target = { .recipient = recipient, .is_utf8 = is_utf8 };
 	return params_read(rcpt_rows, &target, text, 555);
-}
-
-AmReply *
-am_server_xforward_params(AmSmtpServer *server, const char *text)
-{
-	if (server->xforward == NULL)
-		server->xforward = g_new0(char *, N_XFORWARD);
-	ParamTarget target = { .xforward = server->xforward };
-	AmReply *reply = params_read(xforward_rows, &target, text, 501);
-	if (reply == NULL)
-		return NULL;
-	/* Half of what was said could be a lie, and who is connected is not who sent the mail:
-	 * nothing is known. */
-	for (guint i = 0; i < N_XFORWARD; i++) {
-		g_free(server->xforward[i]);
-		server->xforward[i] = g_strdup("");
-	}
-	return reply;
 }

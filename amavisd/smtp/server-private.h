@@ -7,6 +7,7 @@
 
 #include "smtp/params.h"
 #include "smtp/server.h"
+#include "smtp/xclient.h"
 #include "wire/proxy.h"
 
 typedef enum {
@@ -18,18 +19,6 @@ typedef enum {
 	SERVER_STARTTLS, /* TLS begins when the reply that says so is on its way */
 	SERVER_CLOSING,	 /* the last reply is on its way */
 } ServerPhase;
-
-/* Attributes of XFORWARD, in the order announced. */
-typedef enum {
-	XFORWARD_NAME,
-	XFORWARD_ADDR,
-	XFORWARD_PORT,
-	XFORWARD_PROTO,
-	XFORWARD_HELO,
-	XFORWARD_IDENT,
-	XFORWARD_SOURCE,
-	N_XFORWARD,
-} XforwardAttribute;
 
 /* Where in a line of the mail the last chunk ended.  What a state says was seen is neither in the
  * spool nor in the stream. */
@@ -62,8 +51,11 @@ struct _AmSmtpServer {
 	char *peer_address;
 	guint16 peer_port, local_port;
 	char *helo;	     /* NULL: not greeted yet */
-	char **xforward;     /* N_XFORWARD values for the next mail, NULL none given;
+	char **xforward;     /* AM_N_XCLIENT values for the next mail, NULL none given;
 			      * a value NULL not given, "" [UNAVAILABLE] */
+	char **xclient;	     /* the same for the session */
+	gboolean may_xforward, may_xclient;
+	char *authenticated; /* who the client is, NULL or "" nobody */
 	guint errors_in_row; /* commands refused with 5xx */
 
 	/* The transaction: envelope is NULL outside one. */
@@ -91,7 +83,8 @@ void am_server_refuse(AmSmtpServer *server, int code, const char *enhanced, cons
 void am_server_queue_reply(AmSmtpServer *server, const AmReply *reply);
 /* Ends a transaction that does not become a mail, if there is one. */
 void am_server_abandon(AmSmtpServer *server);
-void am_server_forget_xforward(AmSmtpServer *server);
+/* 220, and what follows is a command. */
+void am_server_say_greeting(AmSmtpServer *server);
 
 /* -- server-commands.c -- */
 
@@ -111,11 +104,17 @@ gboolean am_server_begin_tls(AmSmtpServer *server);
 /* Logs what was agreed on, once. */
 void am_server_tell_tls(AmSmtpServer *server);
 
-/* -- server-params.c -- */
+/* -- server-xclient.c -- */
 
-/* Arguments of XFORWARD; keeps them for the next mail. */
-AmReply *am_server_xforward_params(AmSmtpServer *server, const char *text);
-#define AM_SERVER_XFORWARD_KEYWORDS "NAME ADDR PORT PROTO HELO IDENT SOURCE"
+/* May this client speak for others?  Once, when it is known who is connected. */
+void am_server_decide_trust(AmSmtpServer *server);
+void am_server_announce_xclient(const AmSmtpServer *server, GString *text); /* for EHLO */
+void am_server_xforward(AmSmtpServer *server, const char *argument); /* the commands */
+void am_server_xclient(AmSmtpServer *server, const char *argument);
+void am_server_forget_xforward(AmSmtpServer *server);
+void am_server_forget_xclient(AmSmtpServer *server);
+/* Writes what is known of the client into the envelope, its policy banks set before. */
+void am_server_set_client(const AmSmtpServer *server, AmEnvelope *envelope);
 
 /* -- server-data.c -- */
 

@@ -44,16 +44,6 @@ am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config, const AmS
 }
 
 void
-am_server_forget_xforward(AmSmtpServer *server)
-{
-	if (server->xforward == NULL)
-		return;
-	for (guint i = 0; i < N_XFORWARD; i++)
-		g_free(server->xforward[i]);
-	g_clear_pointer(&server->xforward, g_free);
-}
-
-void
 am_server_abandon(AmSmtpServer *server)
 {
 	if (server->envelope == NULL)
@@ -71,11 +61,13 @@ am_smtp_server_free(AmSmtpServer *server)
 		return;
 	am_server_abandon(server);
 	am_server_forget_xforward(server);
+	am_server_forget_xclient(server);
 	am_stream_free(server->stream);
 	g_free(server->proxy);
 	g_free(server->peer_address);
 	g_free(server->helo);
 	am_reply_free(server->chunk_reply);
+	g_free(server->authenticated);
 	g_free(server);
 }
 
@@ -221,14 +213,21 @@ server_lost(const AmSmtpServer *server, const char *why)
 	return AM_SERVER_CLOSE;
 }
 
-static gboolean
-server_greet(AmSmtpServer *server)
+void
+am_server_say_greeting(AmSmtpServer *server)
 {
-	if (server->config->tls_mode == AM_SERVER_IMPLICIT && !am_server_begin_tls(server))
-		return FALSE;
 	am_server_reply(server, 220, NULL, "%s %s %s service ready", server->config->hostname,
 			server->config->is_lmtp ? "LMTP" : "ESMTP", server->config->product);
 	server->phase = SERVER_COMMAND;
+}
+
+static gboolean
+server_greet(AmSmtpServer *server)
+{
+	am_server_decide_trust(server);
+	if (server->config->tls_mode == AM_SERVER_IMPLICIT && !am_server_begin_tls(server))
+		return FALSE;
+	am_server_say_greeting(server);
 	return TRUE;
 }
 

@@ -53,6 +53,10 @@ typedef struct {
 	/* The mail is complete.  Takes `mail`.  Returns the replies, AmReply: one for SMTP, one for
 	 * each accepted recipient in order for LMTP. */
 	GPtrArray *(*on_mail)(gpointer user, AmMail *mail);
+	/* May a client from that address ("" for Unix) speak for others?  NULL: XFORWARD all may,
+	 * XCLIENT none. */
+	gboolean (*may_xforward)(gpointer user, const char *address);
+	gboolean (*may_xclient)(gpointer user, const char *address);
 } AmSmtpServerOps;
 
 typedef struct _AmSmtpServer AmSmtpServer;

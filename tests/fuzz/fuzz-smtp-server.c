@@ -3,8 +3,9 @@
  */
 
 /* Feeds a client's bytes to the SMTP server.  The first byte says how: 1 LMTP, 2 bare CR and LF are
- * repaired, 4 BINARYMIME is taken.  What must hold whatever comes in: the pieces it arrives in make no difference, replies
- * are well-formed, each transaction ends once, and a mail of text has no bare CR or LF. */
+ * repaired, 4 BINARYMIME is taken, 8 XCLIENT is allowed.  What must hold whatever comes in: the pieces
+ * it arrives in make no difference, replies are well-formed, each transaction ends once, and a mail
+ * of text has no bare CR or LF. */
 
 #include <config.h>
 
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 typedef struct {
 	GString *mails;
 	guint begun, ended;
+	gboolean is_proxy;
 } Fake;
 
 static AmReply *
@@ -73,10 +75,17 @@ fuzz_on_mail(gpointer user, AmMail *mail)
 	return replies;
 }
 
+static gboolean
+fuzz_may_xclient(gpointer user, const char *address G_GNUC_UNUSED)
+{
+	return ((const Fake *)user)->is_proxy;
+}
+
 static const AmSmtpServerOps fuzz_ops = {
 	.on_begin = fuzz_on_begin,
 	.on_abandon = fuzz_on_abandon,
 	.on_mail = fuzz_on_mail,
+	.may_xclient = fuzz_may_xclient,
 };
 
 static void
@@ -119,7 +128,7 @@ fuzz_run(guint8 flags, const guint8 *data, gsize size, gsize piece)
 		.listener = "in",
 		.policy_banks = banks,
 	};
-	Fake fake = { .mails = g_string_new(NULL) };
+	Fake fake = { .mails = g_string_new(NULL), .is_proxy = (flags & 8) != 0 };
 	g_autoptr(GString) wire = g_string_new(NULL);
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
 	AmSmtpServer *server = am_smtp_server_new(am_stream_new(fds[0]), &config, &fuzz_ops, &fake);

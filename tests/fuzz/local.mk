@@ -91,3 +91,8 @@ check_PROGRAMS += tests/fuzz/fuzz-names
 tests_fuzz_fuzz_names_SOURCES = tests/fuzz/fuzz-names.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_names_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_names_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-xclient
+tests_fuzz_fuzz_xclient_SOURCES = tests/fuzz/fuzz-xclient.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_xclient_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_xclient_LDFLAGS = $(AM_FUZZ_LDFLAGS)
