@@ -1,6 +1,9 @@
 # The configuration as shipped, relative to amconfdir.  An admin's file is never overwritten.
 AM_SHIPPED = amavisd.conf conf.d/10-example.conf conf.d/50-policy.lua
-EXTRA_DIST += conf.d/amavisd.conf conf.d/10-example.conf conf.d/50-policy.lua \
+if PLUGIN_COMMAND
+AM_SHIPPED += conf.d/20-decoders.conf
+endif
+EXTRA_DIST += conf.d/amavisd.conf conf.d/10-example.conf conf.d/20-decoders.conf conf.d/50-policy.lua \
 	conf.d/amavisd.service.in
 
 install-data-local:

@@ -19,6 +19,7 @@ include tests/config.mk
 include tests/wire.mk
 include tests/smtp.mk
 include tests/plugin.mk
+include tests/programs.mk
 include tests/policy.mk
 include tests/content.mk
 include tests/pipeline.mk

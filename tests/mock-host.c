@@ -163,6 +163,49 @@ mock_decode_opened(AmDecode *decode, guint index)
 	decode->opened_by = (int)index;
 }
 
+/* ---- programs ------------------------------------------------------------------------------ */
+
+static int
+mock_program_add(G_GNUC_UNUSED AmInstance *instance, const char *const *argv,
+		 G_GNUC_UNUSED const char *ending, G_GNUC_UNUSED guint32 flags, GError **error)
+{
+	if (!g_str_has_prefix(argv[0], MOCK_NO_PROGRAM))
+		return MOCK_PROGRAM;
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "cannot run %s", argv[0]);
+	return -1;
+}
+
+static gboolean
+mock_program_run(AmDecode *decode, int program, const char *password, int *status, GError **error)
+{
+	g_assert_cmpint(program, ==, MOCK_PROGRAM);
+	decode->n_runs++;
+	for (decode->run = decode->runs; decode->run->output != NULL; decode->run++) {
+		if (g_strcmp0(decode->run->password, password) != 0)
+			continue;
+		*status = decode->run->status;
+		return TRUE;
+	}
+	decode->run = NULL;
+	g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "could not be run");
+	return FALSE;
+}
+
+static const char *
+mock_program_output(AmDecode *decode)
+{
+	return decode->run != NULL ? decode->run->output : "";
+}
+
+static gboolean
+mock_program_collect(AmDecode *decode)
+{
+	if (decode->run == NULL || decode->run->file == NULL)
+		return TRUE;
+	AmChild *child = mock_child_open(decode, decode->run->file, 0);
+	return child != NULL && mock_child_close(child);
+}
+
 /* ---- for tests ----------------------------------------------------------------------------- */
 
 const AmPlugin *
@@ -219,6 +262,10 @@ mock_host_load(MockHost *mock, const AmPlugin *descriptor, AmKind kind, const ch
 	mock->host.child_declare = mock_child_declare;
 	mock->host.decode_password = mock_decode_password;
 	mock->host.decode_opened = mock_decode_opened;
+	mock->host.program_add = mock_program_add;
+	mock->host.program_run = mock_program_run;
+	mock->host.program_output = mock_program_output;
+	mock->host.program_collect = mock_program_collect;
 	mock->self = mock->loaded.plugin.load(&mock->host, &mock->instance, error);
 	return mock->self != NULL;
 }

@@ -20,6 +20,19 @@ typedef struct {
 	gpointer self; /* what load() returned */
 } MockHost;
 
+/* host->program_add() says no to paths that begin so; else there is program 5. */
+#define MOCK_NO_PROGRAM "/missing/"
+#define MOCK_PROGRAM 5
+
+/* What a program does when it is run with that password: an exit status as of waitpid(), an output, and a
+ * file of that name. */
+typedef struct {
+	const char *password; /* NULL: without */
+	int status;
+	const char *output;
+	const char *file; /* NULL none */
+} MockRun;
+
 struct _AmPart {
 	AmPartInfo info;
 	char *path, *name, *type, *short_type; /* what info points to */
@@ -56,6 +69,9 @@ struct _AmDecode {
 	GString *findings; /* "kind:name", a blank behind each */
 	const char *const *passwords; /* to be tried, NULL-ended; may be NULL */
 	int opened_by;     /* index of the one that opened, -1 none */
+	const MockRun *runs; /* what programs do; one without output ends them */
+	const MockRun *run;  /* the last */
+	guint n_runs;
 };
 
 /* The descriptor in plugins/FAMILY/NAME/am-NAME.so of the build tree; aborts when there is none. */

@@ -11,7 +11,8 @@ packages_build="build-essential autoconf automake libtool pkg-config
 packages_demo="python3-minimal python3 procps"
 packages_test="openssl python3 procps postfix swaks spamassassin spamd clamav-testfiles lua5.4 mandoc
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
-	libgsf-bin gzip rpm mount passwd git ca-certificates"
+	libgsf-bin gzip rpm mount passwd git ca-certificates
+	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar"
 
 # Installs what is missing of the named sets; needs root only when something is.
 packages_install() {

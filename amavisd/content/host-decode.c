@@ -74,6 +74,8 @@ am_content_decode_mark(AmDecode *decode, guint32 flags, const char *reason)
 {
 	const guint32 lasting = AM_PART_AMBIGUOUS;
 	const guint32 open = AM_PART_ENCRYPTED | AM_PART_UNDECODED;
+	if (flags == 0)
+		decode->is_foreign = TRUE;
 	if (flags & AM_PART_LIMIT)
 		am_part_limit(decode->part, "bytes", reason);
 	if (flags & lasting)

@@ -25,6 +25,7 @@ struct _AmDecode {
 	AmInstance *instance; /* at work */
 	guint32 marks;        /* AM_PART_ENCRYPTED, AM_PART_UNDECODED */
 	char *reason;         /* the first, NULL none */
+	gboolean is_foreign;  /* no content for this decoder */
 	guint n_children;     /* made */
 	GArray *locked;	      /* indexes of encrypted members: told when nobody can open them */
 	guint n_tried;	      /* passwords */

@@ -143,7 +143,8 @@ inspector_decode_by(AmPart *part, AmInstance *instance, guint32 *marks, char **r
 		decode.reason = g_strdup(error != NULL ? error->message : "decoder failed");
 	}
 	/* that another finds nothing to do does not make up for what the first could not */
-	gboolean is_open = decode.marks == 0 && (*marks == 0 || decode.n_children > 0);
+	gboolean is_open = decode.marks == 0 && !decode.is_foreign &&
+			   (*marks == 0 || decode.n_children > 0);
 	*marks |= decode.marks;
 	if (*reason == NULL)
 		*reason = g_steal_pointer(&decode.reason);

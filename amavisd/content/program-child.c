@@ -87,6 +87,7 @@ child_execute(const ChildPlan *plan, GError **error)
 		return FALSE;
 	limits.program = plan->program->argv[0];
 	limits.read_path = folder->content;
+	limits.list_path = folder->path; /* some look for names before they open */
 	limits.write_paths[0] = folder->out;
 	limits.write_paths[1] = folder->tmp;
 	if (!child_set_signals(error) ||

@@ -171,6 +171,7 @@ am_sandbox_landlock_paths(const AmSandboxPath *paths, gboolean *is_there, GError
 		return FALSE;
 	for (; paths->path != NULL; paths++) {
 		guint64 rights = ((paths->access & AM_SANDBOX_READ) ? reading : 0) |
+				 ((paths->access & AM_SANDBOX_LIST) ? FS_READ_DIR : 0) |
 				 ((paths->access & AM_SANDBOX_EXECUTE) ? FS_EXECUTE : 0) |
 				 ((paths->access & AM_SANDBOX_WRITE) ? writing : 0);
 		if ((paths->access & AM_SANDBOX_OPTIONAL) != 0 && access(paths->path, F_OK) != 0)

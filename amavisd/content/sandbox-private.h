@@ -36,6 +36,7 @@ typedef enum {
 	AM_SANDBOX_EXECUTE = 1 << 1,
 	AM_SANDBOX_WRITE = 1 << 2,   /* make, change and remove files, directories and links */
 	AM_SANDBOX_OPTIONAL = 1 << 3, /* the path need not be there */
+	AM_SANDBOX_LIST = 1 << 4,    /* directories, not what is in their files */
 } AmSandboxAccess;
 
 typedef struct {

@@ -444,6 +444,7 @@ am_sandbox_program_enter(const AmSandboxProgram *sandbox, const AmSandboxProgram
 	const AmSandboxPath more[] = {
 		{ limits->program, AM_SANDBOX_READ | AM_SANDBOX_EXECUTE },
 		{ limits->read_path, AM_SANDBOX_READ },
+		{ limits->list_path, AM_SANDBOX_LIST },
 		{ limits->write_paths[0], AM_SANDBOX_READ | AM_SANDBOX_WRITE },
 		{ limits->write_paths[1], AM_SANDBOX_READ | AM_SANDBOX_WRITE },
 		{ limits->write_paths[2], AM_SANDBOX_READ | AM_SANDBOX_WRITE },

@@ -19,6 +19,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSandboxProgram, am_sandbox_program_free)
 typedef struct {
 	const char *program;     /* may be executed wherever it lies */
 	const char *read_path;   /* a file it may read */
+	const char *list_path;   /* a directory whose names it may see */
 	const char *write_paths[3]; /* directories it may do in as it likes; NULL ends them */
 	gboolean may_fork;
 	guint cpu_seconds;

@@ -96,3 +96,7 @@ check_PROGRAMS += tests/fuzz/fuzz-xclient
 tests_fuzz_fuzz_xclient_SOURCES = tests/fuzz/fuzz-xclient.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_xclient_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_xclient_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+check_PROGRAMS += tests/fuzz/fuzz-program
+tests_fuzz_fuzz_program_SOURCES = tests/fuzz/fuzz-program.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_program_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_program_LDFLAGS = $(AM_FUZZ_LDFLAGS)

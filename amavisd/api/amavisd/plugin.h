@@ -292,7 +292,8 @@ struct _AmHost {
 	AmChild *(*child_open)(AmDecode *decode, const char *name, guint32 flags);
 	gboolean (*child_write)(AmChild *child, gconstpointer data, gsize len);
 	gboolean (*child_close)(AmChild *child); /* frees it; call it also after a failed write */
-	/* Marks the part itself: AM_PART_ENCRYPTED, AM_PART_UNDECODED with a reason for people. */
+	/* Marks the part itself: AM_PART_ENCRYPTED, AM_PART_UNDECODED with a reason for people.
+	 * 0 (1.2): it is no content for this decoder after all; the next one has its turn. */
 	void (*decode_mark)(AmDecode *decode, guint32 flags, const char *reason);
 
 	/* -- actions -- */

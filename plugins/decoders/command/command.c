@@ -40,6 +40,7 @@ static const AmSettingSpec command_settings[] = {
 	  "path and arguments, quoted as in a shell; {file} and {password} are put in" },
 	{ "types", AM_SETTING_LIST, NULL, NULL, "short types, or media types, that it opens" },
 	{ "magic", AM_SETTING_LIST, NULL, NULL, "OFFSET:HEX, contents that it opens" },
+	{ "names", AM_SETTING_LIST, NULL, NULL, "ends of names, as .dmg, of what it opens" },
 	{ "extension", AM_SETTING_STRING, NULL, NULL, "the end that {file} must have, as .arc" },
 	{ "stdout", AM_SETTING_BOOL, "no", NULL, "what it prints is the content" },
 	{ "forks", AM_SETTING_BOOL, "no", NULL, "it may start further programs" },
@@ -141,7 +142,8 @@ command_configure(Command *self, const char *line, GError **error)
 	self->foreign_when = command_read_texts(self, "foreign_when");
 	self->kind = g_strdup_printf("%s: needs a password", host->instance_name(instance));
 	if (!command_match_init(&self->match, host->setting_list(instance, "types"),
-				host->setting_list(instance, "magic"), error) ||
+				host->setting_list(instance, "magic"),
+				host->setting_list(instance, "names"), error) ||
 	    !command_read_codes(self, "success", self->is_success, error) ||
 	    !command_read_codes(self, "encrypted", self->is_encrypted, error))
 		return FALSE;
@@ -261,8 +263,10 @@ command_decode(gpointer data, AmDecode *decode, GError **error)
 		return FALSE;
 	if (end == RUN_ENCRYPTED && self->takes_password)
 		command_try_passwords(self, decode, &end, &status);
-	if (end == RUN_FOREIGN)
-		return TRUE; /* a guess that was wrong is no fault of the part's */
+	if (end == RUN_FOREIGN) { /* a guess that was wrong is no fault of the part's */
+		host->decode_mark(decode, 0, NULL);
+		return TRUE;
+	}
 	if (!host->program_collect(decode))
 		return TRUE;
 	if (end == RUN_ENCRYPTED)

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* By the content alone: its real type, or bytes at a place.  What the sender calls it is no reason to
- * run a program. */
+/* By the content: its real type, or bytes at a place.  What the sender calls it counts only for formats
+ * that have no mark where one could look. */
 
 #include "match.h"
 
@@ -38,9 +38,10 @@ match_parse_mark(const char *text, Mark *mark)
 
 gboolean
 command_match_init(CommandMatch *match, const char *const *types, const char *const *marks,
-		   GError **error)
+		   const char *const *names, GError **error)
 {
 	match->types = types;
+	match->names = names;
 	match->marks = g_array_new(FALSE, FALSE, sizeof(Mark));
 	for (; marks != NULL && *marks != NULL; marks++) {
 		Mark mark;
@@ -52,10 +53,11 @@ command_match_init(CommandMatch *match, const char *const *types, const char *co
 		}
 		g_array_append_val(match->marks, mark);
 	}
-	if (match->marks->len > 0 || (types != NULL && types[0] != NULL))
+	if (match->marks->len > 0 || (types != NULL && types[0] != NULL) ||
+	    (names != NULL && names[0] != NULL))
 		return TRUE;
 	g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-			    "types and magic are empty: it would open nothing");
+			    "types, magic and names are empty: it would open nothing");
 	return FALSE;
 }
 
@@ -91,6 +93,12 @@ command_match(const CommandMatch *match, const AmPartInfo *info, const guint8 *h
 		const Mark *mark = &g_array_index(match->marks, Mark, i);
 		if (len >= mark->offset + mark->len &&
 		    memcmp(head + mark->offset, mark->bytes, mark->len) == 0)
+			return TRUE;
+	}
+	gsize name_len = strlen(info->name);
+	for (const char *const *name = match->names; name != NULL && *name != NULL; name++) {
+		gsize n = strlen(*name);
+		if (name_len >= n && g_ascii_strcasecmp(info->name + name_len - n, *name) == 0)
 			return TRUE;
 	}
 	return FALSE;
