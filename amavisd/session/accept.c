@@ -118,6 +118,13 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	}
 	am_debug("listener %s: client [%s]:%u connected", name, peer, port);
 	AmConnection *connection = am_connection_new(pool, listener, stream);
+	const char *refusal =
+		listener->server.is_proxied ? NULL : am_connection_meet(connection, peer);
+	if (refusal != NULL) {
+		accept_refuse(pool, listener, fd, "421 4.7.0", refusal);
+		am_connection_free(connection);
+		return;
+	}
 	if (am_pool_add(pool, connection))
 		return;
 	accept_complain(pool, name, "too many connections, refusing with 421");

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "log/log.h"
+
 #define CONNECTION_GRACE_US                                                                        \
 	G_USEC_PER_SEC /* a client that just connected may still send its mail */
 
@@ -27,11 +29,63 @@ connection_on_recipient(gpointer user, const AmEnvelope *envelope, const AmRecip
 	return ops->check_recipient(connection->thread, envelope, recipient);
 }
 
+/* ---- limits of a client ---------------------------------------------------------------------- */
+
+static void
+connection_complain(const AmConnection *connection, const char *address, AmLimitsVerdict verdict)
+{
+	const AmPoolListener *listener = connection->listener;
+	guint n_silent;
+	if (!am_limits_complains(listener->limits, g_get_monotonic_time(), &n_silent))
+		return;
+	am_warning("listener %s: client [%s] refused: %s (%u more refusals since the last line)",
+		   listener->listener->name, address, am_limits_text(verdict), n_silent);
+}
+
+const char *
+am_connection_meet(AmConnection *connection, const char *address)
+{
+	AmLimits *limits = connection->listener->limits;
+	if (limits == NULL)
+		return NULL;
+	AmLimitsVerdict verdict = am_limits_enter(limits, address, g_get_monotonic_time(),
+						  &connection->client);
+	if (verdict == AM_LIMITS_FINE) {
+		connection->address = g_strdup(address);
+		return NULL;
+	}
+	connection_complain(connection, address, verdict);
+	return am_limits_text(verdict);
+}
+
+/* Behind a proxy the client is known only now. */
+static AmReply *
+connection_on_client(gpointer user, const char *address)
+{
+	AmConnection *connection = user;
+	const char *refusal = am_connection_meet(connection, address);
+	return refusal != NULL ? am_reply_new(421, "4.7.0", "%s %s", connection->pool->hostname,
+					      refusal)
+			       : NULL;
+}
+
+/* ---- mails ----------------------------------------------------------------------------------- */
+
 static AmReply *
 connection_on_begin(gpointer user)
 {
 	AmConnection *connection = user;
 	AmPool *pool = connection->pool;
+	AmLimits *limits = connection->listener->limits;
+	if (limits != NULL) {
+		gint64 now_us = g_get_monotonic_time();
+		AmLimitsVerdict verdict = am_limits_mail(limits, &connection->client, now_us);
+		if (verdict != AM_LIMITS_FINE) {
+			connection_complain(connection, connection->address, verdict);
+			return am_reply_new(421, "4.7.0", "%s %s", pool->hostname,
+					    am_limits_text(verdict));
+		}
+	}
 	if (g_atomic_int_add(&pool->n_mails, 1) >= pool->max_mails) {
 		(void)g_atomic_int_add(&pool->n_mails, -1);
 		return am_reply_new(421, "4.3.2", "%s Too many mails in work, try later",
@@ -102,6 +156,7 @@ connection_may_xclient(gpointer user, const char *address)
 }
 
 static const AmSmtpServerOps connection_ops = {
+	.on_client = connection_on_client,
 	.on_recipient = connection_on_recipient,
 	.on_begin = connection_on_begin,
 	.on_abandon = connection_on_abandon,
@@ -178,9 +233,32 @@ void
 am_connection_free(AmConnection *connection)
 {
 	connection->kind->free(connection->server);
+	if (connection->listener->limits != NULL)
+		am_limits_leave(connection->listener->limits, &connection->client);
+	g_free(connection->address);
 	__atomic_sub_fetch(&connection->pool->generation->statistics->connections, 1,
 			   __ATOMIC_RELAXED);
 	g_free(connection);
+}
+
+static gint64
+connection_slow_end(const AmConnection *connection)
+{
+	return connection->kind->end_us != NULL ? connection->kind->end_us(connection->server)
+						: G_MAXINT64;
+}
+
+gint64
+am_connection_idle_end(const AmConnection *connection)
+{
+	return MIN(g_get_monotonic_time() + connection->listener->idle_us,
+		   connection_slow_end(connection));
+}
+
+gboolean
+am_connection_is_slow(const AmConnection *connection)
+{
+	return connection_slow_end(connection) <= g_get_monotonic_time();
 }
 
 gint64

@@ -15,6 +15,7 @@
 
 #include "session/session.h"
 
+#define LISTENERS_KNOWN_CLIENTS 65536u /* beside those that are connected */
 #define LISTENERS_MILTER_ANSWER_MS (270 * 1000)
 
 /* Is the socket bound to this machine alone: a Unix path or a loopback address? */
@@ -62,6 +63,23 @@ listeners_trusted(const AmConfigGroup *group, const char *key, GPtrArray *proble
 	if (networks == NULL || *networks == NULL)
 		return NULL;
 	return listeners_networks(group, key, problems);
+}
+
+/* NULL: there are none. */
+static AmLimits *
+listeners_limits(const AmConfigGroup *group, const AmConfigGroup *core, GPtrArray *problems)
+{
+	const AmLimitsConfig config = {
+		.connections = (guint)am_config_int(group, "client_connections"),
+		.connection_rate = (guint)am_config_int(group, "client_rate"),
+		.mail_rate = (guint)am_config_int(group, "client_mails"),
+		.prefix_ip4 = (guint)am_config_int(group, "client_prefix_ip4"),
+		.prefix_ip6 = (guint)am_config_int(group, "client_prefix_ip6"),
+		.max_clients = (guint)am_config_int(core, "max_connections") +
+			       LISTENERS_KNOWN_CLIENTS,
+		.exempt = listeners_trusted(group, "client_exempt", problems),
+	};
+	return am_limits_new(&config);
 }
 
 /* What the group says of TLS; NULL when plain, or with a problem. */
@@ -149,6 +167,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->clients = listeners_networks(group, "clients", problems);
 	listener->xforward_clients = listeners_trusted(group, "xforward_clients", problems);
 	listener->xclient_clients = listeners_trusted(group, "xclient_clients", problems);
+	listener->limits = listeners_limits(group, core, problems);
 	listener->tls = listeners_tls(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
 	listener->protocol = listeners_protocol(group);
@@ -165,6 +184,8 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.spool_memory = (guint64)am_config_int(core, "spool_memory"),
 		.size_limit = (guint64)am_config_int(group, "size_limit"),
 		.recipient_limit = (guint)am_config_int(group, "recipient_limit"),
+		.idle_us = listener->idle_us,
+		.receive_us = am_config_int(group, "receive_time") * 1000,
 		.error_limit = (guint)am_config_int(group, "error_limit"),
 		.is_bare_normalised = bare != NULL ? strcmp(bare, "normalise") == 0
 						   : listeners_is_local(item->fd),
@@ -203,11 +224,13 @@ void
 am_session_check(const AmConfig *config, GPtrArray *problems)
 {
 	g_autoptr(GPtrArray) groups = am_config_groups(config, "listener");
+	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
 	for (guint i = 0; i < groups->len; i++) {
 		const AmConfigGroup *group = g_ptr_array_index(groups, i);
 		am_clients_free(listeners_networks(group, "clients", problems));
 		am_clients_free(listeners_trusted(group, "xforward_clients", problems));
 		am_clients_free(listeners_trusted(group, "xclient_clients", problems));
+		am_limits_free(listeners_limits(group, core, problems));
 		am_tls_free(listeners_tls(group, problems));
 	}
 }

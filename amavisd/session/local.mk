@@ -3,6 +3,8 @@ libamavisd_la_SOURCES += \
 	amavisd/session/clients.c \
 	amavisd/session/clients.h \
 	amavisd/session/connection.c \
+	amavisd/session/limits.c \
+	amavisd/session/limits.h \
 	amavisd/session/listeners.c \
 	amavisd/session/listeners.h \
 	amavisd/session/pool.c \

@@ -20,6 +20,8 @@ typedef struct {
 	guint number;	 /* of its slot */
 	gint64 start_us;
 	AmRecord *record; /* of a mail whose client is being told; NULL none */
+	char *address;		 /* of the client; NULL where nobody is counted */
+	AmLimitsClient client;	 /* counted where the listener has limits */
 	gboolean has_ended_mail; /* one transaction at least is over */
 } AmConnection;
 
@@ -84,6 +86,13 @@ gboolean am_pool_add(AmPool *pool, AmConnection *connection);
 
 AmConnection *am_connection_new(AmPool *pool, const AmPoolListener *listener, AmStream *stream);
 void am_connection_free(AmConnection *connection);
+/* Is it one too many of its client?  NULL: no, or the listener has no limits; else the text for the
+ * client.  Once for each connection, when the client's address is known. */
+const char *am_connection_meet(AmConnection *connection, const char *address);
+/* When it will have been silent or slow for too long (monotonic). */
+gint64 am_connection_idle_end(const AmConnection *connection);
+/* Has it taken more time than there is, though it was not silent? */
+gboolean am_connection_is_slow(const AmConnection *connection);
 /* From when on it may be closed in a drain (monotonic); G_MAXINT64: not while it is as it is. */
 gint64 am_connection_drain_end(const AmConnection *connection);
 

@@ -33,6 +33,7 @@ am_pool_listener_free(AmPoolListener *listener)
 	am_clients_free(listener->clients);
 	am_clients_free(listener->xforward_clients);
 	am_clients_free(listener->xclient_clients);
+	am_limits_free(listener->limits);
 	am_tls_free(listener->tls);
 	g_free(listener);
 }
@@ -71,7 +72,7 @@ pool_arm(AmPool *pool, AmConnection *connection, int operation, guint32 events)
 	struct epoll_event event = { .events = events | EPOLLONESHOT,
 				     .data.u64 = AM_POOL_CONNECTION | (guint64)sequence << 32 |
 						 connection->number };
-	gint64 idle_us = g_get_monotonic_time() + connection->listener->idle_us;
+	gint64 idle_us = am_connection_idle_end(connection);
 	__atomic_store_n(&slot->idle_end_us, idle_us, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->drain_end_us, am_connection_drain_end(connection),
 			 __ATOMIC_RELAXED);
@@ -235,6 +236,15 @@ pool_claim_ended(AmPool *pool, gboolean is_drain, gint64 now)
 	return ended;
 }
 
+/* What a client is told at the end, without an enhanced code. */
+static const char *
+pool_say_why(const AmConnection *connection, gboolean is_drain)
+{
+	if (is_drain)
+		return "Shutting down, try later";
+	return am_connection_is_slow(connection) ? "Too slow" : "Idle for too long";
+}
+
 static void
 pool_end_some(AmPool *pool, gboolean is_drain)
 {
@@ -242,7 +252,7 @@ pool_end_some(AmPool *pool, gboolean is_drain)
 	for (guint i = 0; i < ended->len; i++) {
 		AmConnection *connection = g_ptr_array_index(ended, i);
 		connection->kind->shut(connection->server, is_drain ? "4.3.2" : "4.4.2",
-				       is_drain ? "Shutting down, try later" : "Idle for too long");
+				       pool_say_why(connection, is_drain));
 		pool_end(pool, connection);
 	}
 }
@@ -260,6 +270,9 @@ am_pool_sweep(AmPool *pool)
 	g_mutex_unlock(&pool->reserve_lock);
 	for (guint i = 0; i < pool->listeners->len; i++) {
 		g_autoptr(GError) error = NULL;
+		const AmPoolListener *listener = g_ptr_array_index(pool->listeners, i);
+		if (listener->limits != NULL)
+			am_limits_expire(listener->limits, g_get_monotonic_time());
 		if (!g_atomic_int_compare_and_exchange(&pool->is_paused[i], TRUE, FALSE))
 			continue;
 		if (!am_pool_watch_listener(pool, i, EPOLL_CTL_MOD, &error)) {

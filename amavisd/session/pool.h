@@ -16,6 +16,7 @@
 #include "mail/handback.h"
 #include "milter/milter.h"
 #include "session/clients.h"
+#include "session/limits.h"
 #include "session/serve.h"
 #include "smtp/server.h"
 
@@ -36,6 +37,7 @@ typedef struct {
 	AmClients *clients;	   /* owned */
 	AmClients *xforward_clients; /* owned; NULL: all */
 	AmClients *xclient_clients;  /* owned; NULL: none */
+	AmLimits *limits;	   /* owned; NULL none */
 	AmTls *tls;		   /* owned; NULL plain */
 	gint64 idle_us;
 	gint64 answer_us; /* from the end of a mail to its answer */

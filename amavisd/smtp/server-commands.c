@@ -212,6 +212,7 @@ command_mail(AmSmtpServer *server, const char *argument)
 	server->envelope = g_steal_pointer(&envelope);
 	server->is_chunked = FALSE;
 	server->start_us = g_get_monotonic_time();
+	server->n_bytes = 0;
 	am_server_reply(server, 250, "2.1.0", "Sender ok");
 }
 

@@ -56,11 +56,13 @@ struct _AmSmtpServer {
 	char **xclient;	     /* the same for the session */
 	gboolean may_xforward, may_xclient;
 	char *authenticated; /* who the client is, NULL or "" nobody */
+	gint64 progress_us;  /* monotonic: when the last command was complete */
 	guint errors_in_row; /* commands refused with 5xx */
 
 	/* The transaction: envelope is NULL outside one. */
 	AmEnvelope *envelope;
 	gint64 start_us;
+	guint64 n_bytes; /* of DATA and BDAT, as they came */
 	AmSpool *spool; /* NULL outside DATA and after a failure */
 	DataState data_state;
 	DataFailure data_failure;

@@ -24,6 +24,7 @@
 #define SERVER_STEP_COMMANDS 200      /* in one step */
 #define SERVER_OUTPUT_HIGH (64 << 10) /* bytes of replies waiting: no further command is read */
 #define SERVER_LINGER_BYTES (256 << 10)
+#define SERVER_RATE 500 /* bytes in a second that buy a mail more time, as of Postfix */
 
 AmSmtpServer *
 am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config, const AmSmtpServerOps *ops,
@@ -34,6 +35,7 @@ am_smtp_server_new(AmStream *stream, const AmSmtpServerConfig *config, const AmS
 	server->config = config;
 	server->ops = ops;
 	server->user = user;
+	server->progress_us = g_get_monotonic_time();
 	server->peer_address = am_stream_peer_address(stream, &server->peer_port);
 	server->local_port = am_stream_local_port(stream);
 	if (config->is_proxied) {
@@ -138,6 +140,9 @@ server_read_command(AmSmtpServer *server)
 	gboolean is_crlf;
 	AmReadResult result =
 		am_stream_try_line(server->stream, AM_SERVER_LINE_MAX, &line, &len, &is_crlf);
+	server->progress_us = result == AM_READ_OK || result == AM_READ_LONG
+				      ? g_get_monotonic_time()
+				      : server->progress_us;
 	if (result == AM_READ_LONG) {
 		am_server_refuse(server, 500, "5.5.2", "Line too long");
 		return AM_READ_OK;
@@ -149,6 +154,19 @@ server_read_command(AmSmtpServer *server)
 	else
 		am_server_command(server, line, len);
 	return AM_READ_OK;
+}
+
+/* Reads of a mail; at its end the client's time begins anew, as ours was long, not the client's. */
+static AmReadResult
+server_read_mail(AmSmtpServer *server, gsize *budget)
+{
+	gsize before = *budget;
+	AmReadResult result = server->phase == SERVER_DATA ? am_server_data_feed(server, budget)
+							   : am_server_bdat_feed(server, budget);
+	server->n_bytes += before - *budget;
+	if (result == AM_READ_OK)
+		server->progress_us = g_get_monotonic_time();
+	return result;
 }
 
 /* Works until input or budget is used up; what the last read said. */
@@ -165,11 +183,8 @@ server_work(AmSmtpServer *server, gboolean *is_used_up)
 			*is_used_up = TRUE;
 			return AM_READ_AGAIN;
 		}
-		if (server->phase == SERVER_DATA) {
-			result = am_server_data_feed(server, &bytes);
-			*is_used_up = bytes == 0;
-		} else if (server->phase == SERVER_BDAT) {
-			result = am_server_bdat_feed(server, &bytes);
+		if (server->phase == SERVER_DATA || server->phase == SERVER_BDAT) {
+			result = server_read_mail(server, &bytes);
 			*is_used_up = bytes == 0;
 		} else {
 			commands--;
@@ -242,6 +257,25 @@ server_enter_tls(AmSmtpServer *server)
 	return AM_SERVER_WAIT_INPUT;
 }
 
+/* FALSE: there is no room for the client; *step says how to go on. */
+static gboolean
+server_admit(AmSmtpServer *server, AmServerStep *step)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(AmReply) refusal =
+		server->ops->on_client != NULL
+			? server->ops->on_client(server->user, server->peer_address)
+			: NULL;
+	if (refusal == NULL)
+		return TRUE;
+	if (server->config->tls_mode != AM_SERVER_IMPLICIT)
+		am_server_queue_reply(server, refusal);
+	(void)am_stream_try_flush(server->stream, &error); /* it fits, or the client is gone */
+	server->phase = SERVER_CLOSING;
+	*step = AM_SERVER_CLOSE;
+	return FALSE;
+}
+
 /* Who really is there.  FALSE: not known yet, or never; *step says which. */
 static gboolean
 server_meet_proxy(AmSmtpServer *server, AmServerStep *step)
@@ -263,7 +297,7 @@ server_meet_proxy(AmSmtpServer *server, AmServerStep *step)
 	}
 	g_clear_pointer(&server->proxy, g_free);
 	server->phase = SERVER_GREETING;
-	return TRUE;
+	return server_admit(server, step);
 }
 
 AmServerStep
@@ -344,6 +378,24 @@ server_kind_fd(gconstpointer server)
 	return am_smtp_server_fd(server);
 }
 
+/* A command that comes byte by byte is as good as none; so is a client that does not take replies. */
+static gint64
+server_kind_end_us(gconstpointer user)
+{
+	const AmSmtpServer *server = user;
+	const AmSmtpServerConfig *config = server->config;
+	gint64 end_us = G_MAXINT64;
+	if (server->envelope != NULL && config->receive_us > 0) {
+		guint64 seconds = server->n_bytes / SERVER_RATE;
+		end_us = server->start_us + config->receive_us + (gint64)seconds * G_USEC_PER_SEC;
+	}
+	gboolean is_in_mail = server->envelope != NULL &&
+			      (server->phase == SERVER_DATA || server->phase == SERVER_BDAT);
+	if (!is_in_mail && config->idle_us > 0)
+		end_us = MIN(end_us, server->progress_us + config->idle_us);
+	return end_us;
+}
+
 static void
 server_kind_free(gpointer server)
 {
@@ -355,5 +407,6 @@ const AmServerKind am_smtp_server_kind = {
 	.is_idle = server_kind_is_idle,
 	.shut = server_kind_shut,
 	.fd = server_kind_fd,
+	.end_us = server_kind_end_us,
 	.free = server_kind_free,
 };

@@ -32,6 +32,9 @@ typedef struct {
 	guint64 spool_memory;    /* bytes before a spool goes to disk */
 	guint64 size_limit;      /* bytes, 0 none */
 	guint recipient_limit;   /* 452 4.5.3 above */
+	gint64 idle_us;          /* to the end of a command, 0 no limit */
+	gint64 receive_us;       /* from MAIL to the mail's end, and a second for each 500 bytes; 0 no
+				  * limit */
 	guint error_limit;       /* that many 5xx in a row end the session with 421 4.7.0 */
 	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
 	gboolean is_binary; /* BINARYMIME is announced and taken */
@@ -57,6 +60,9 @@ typedef struct {
 	 * XCLIENT none. */
 	gboolean (*may_xforward)(gpointer user, const char *address);
 	gboolean (*may_xclient)(gpointer user, const char *address);
+	/* Behind a proxy: who the client is.  NULL accepts, else the refusal (421) that ends the
+	 * session.  May be NULL. */
+	AmReply *(*on_client)(gpointer user, const char *address);
 } AmSmtpServerOps;
 
 typedef struct _AmSmtpServer AmSmtpServer;

@@ -24,5 +24,8 @@ typedef struct {
 	/* Says why as far as the protocol can, without waiting, and is over.  enhanced: "4.3.2". */
 	void (*shut)(gpointer server, const char *enhanced, const char *text);
 	int (*fd)(gconstpointer server);
+	/* When what is under way must be over, however lively the client is (monotonic);
+	 * G_MAXINT64 never.  May be NULL. */
+	gint64 (*end_us)(gconstpointer server);
 	void (*free)(gpointer server);
 } AmServerKind; /* one constant for each protocol */

@@ -25,12 +25,14 @@
 
 #define STREAM_INPUT_SIZE 65536	 /* bytes, one read of a mail's body */
 #define STREAM_OUTPUT_HIGH 65536 /* bytes gathered before am_stream_write() sends */
+#define STREAM_DROP_MAX (1 << 20) /* bytes of a line that is too long, then the connection is given up */
 #define STREAM_PARKED_MIN 64	 /* bytes, least size of a buffer that is kept while parked */
 
 struct _AmStream {
 	int fd;
 	gboolean is_eof;
 	gboolean is_dropping; /* inside a line that is too long */
+	gsize n_dropped;      /* of it */
 	gboolean is_drained;  /* the last read took all there was */
 	guint8 *in;
 	gsize in_size, in_start, in_end;
@@ -253,7 +255,14 @@ am_stream_try_line(AmStream *stream, gsize max_len, const char **line, gsize *le
 		}
 		if (stream->in_end - stream->in_start > max_len + 1) {
 			/* the last byte stays: it may be the CR of the line's end */
+			stream->n_dropped = stream->is_dropping ? stream->n_dropped : 0;
+			stream->n_dropped += stream->in_end - stream->in_start;
 			stream->is_dropping = TRUE;
+			/* one who sends without an end as fast as we read would keep the thread */
+			if (stream->n_dropped > STREAM_DROP_MAX) {
+				stream_fail(stream, EMSGSIZE);
+				return AM_READ_ERROR;
+			}
 			stream->in_start = stream->in_end - 1;
 			stream->in_searched = 1;
 		}

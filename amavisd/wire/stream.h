@@ -19,7 +19,8 @@ typedef enum {
 	AM_READ_AGAIN, /* nothing more, as far as known: park and wait for the descriptor */
 	AM_READ_EOF,   /* peer closed in order */
 	AM_READ_ERROR, /* connection failed; am_stream_error() */
-	AM_READ_LONG,  /* line longer than the limit: it was read to its end and dropped */
+	AM_READ_LONG,  /* line longer than the limit: it was read to its end and dropped; one of more than
+			* 1 MiB is an error */
 } AmReadResult;
 
 /* Takes the descriptor, makes it non-blocking, sets TCP_NODELAY on TCP. */
