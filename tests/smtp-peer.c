@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -111,6 +112,27 @@ talk_take_data(Talk *talk)
 	}
 }
 
+static void
+talk_take_chunk(Talk *talk)
+{
+	g_autofree char *line = talk_line(talk);
+	unsigned long size = 0;
+	int used = 0;
+	if (line == NULL || sscanf(line, "BDAT %lu LAST\r\n%n", &size, &used) != 1 || used == 0) {
+		talk_fail(talk, "expected BDAT, got", line != NULL ? line : "the end");
+		return;
+	}
+	while (talk->in->len < size && talk_fill(talk))
+		;
+	if (talk->in->len < size) {
+		talk_fail(talk, "the chunk is short", line);
+		return;
+	}
+	g_string_truncate(talk->peer->data, 0);
+	g_string_append_len(talk->peer->data, talk->in->str, (gssize)size);
+	g_string_erase(talk->in, 0, (gssize)size);
+}
+
 /* FALSE: the connection is over. */
 static gboolean
 talk_step(Talk *talk, const char *step)
@@ -121,6 +143,8 @@ talk_step(Talk *talk, const char *step)
 		talk_expect(talk, step + 2);
 	} else if (strcmp(step, "D") == 0) {
 		talk_take_data(talk);
+	} else if (strcmp(step, "K") == 0) {
+		talk_take_chunk(talk);
 	} else if (strcmp(step, "B") == 0) {
 		while (talk->in->len < 1024 && talk_fill(talk))
 			;

@@ -9,6 +9,7 @@
  *     S:text    says it, with CRLF
  *     C:text    a line that starts with text comes
  *     D         a mail comes, up to its final dot; it is kept in `data`, dots as sent
+ *     K         a mail comes as one chunk, "BDAT size LAST"; it is kept in `data`
  *     B         a kilobyte comes
  *     drop      closes at once
  *     stall     says nothing more until the client closes

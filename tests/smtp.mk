@@ -34,3 +34,7 @@ TESTS += tests/test-smtp-bdat
 tests_test_smtp_bdat_SOURCES = tests/test-smtp-bdat.c tests/smtp-server-fake.c \
 	tests/smtp-server-fake.h
 tests_test_smtp_bdat_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-smtp-chunk
+TESTS += tests/test-smtp-chunk
+tests_test_smtp_chunk_SOURCES = tests/test-smtp-chunk.c $(SMTP_JOB_SOURCES)
+tests_test_smtp_chunk_LDADD = $(TEST_LIBS)

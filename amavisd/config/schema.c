@@ -120,6 +120,8 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ "probe", AM_SETTING_DURATION, "18s", "0..1h", "idle longer: NOOP before use" },
 	{ "keep", AM_SETTING_INT, "20", "0..1000", "kept connections for each next hop" },
 	{ "xforward", AM_SETTING_BOOL, "yes", NULL, "tell next hops that announce XFORWARD of the client" },
+	{ "chunking", AM_SETTING_ENUM, "auto", "auto|always|no",
+	  "BDAT: auto for binary mail alone, always wherever it is announced" },
 	{ "tls", AM_SETTING_ENUM, "opportunistic", "no|opportunistic|required|verify",
 	  "opportunistic: when offered, not on this machine; verify: name and chain" },
 	{ "tls_certificate", AM_SETTING_PATH, NULL, NULL, "PEM file with our certificate, for next hops that ask" },

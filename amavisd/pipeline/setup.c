@@ -71,6 +71,15 @@ setup_tls_mode(const AmConfigGroup *group)
 	return strcmp(mode, "opportunistic") == 0 ? AM_CLIENT_OPPORTUNISTIC : AM_CLIENT_TLS;
 }
 
+static AmChunking
+setup_chunking(const AmConfigGroup *group)
+{
+	const char *word = am_config_string(group, "chunking");
+	if (strcmp(word, "no") == 0)
+		return AM_CHUNKING_NO;
+	return strcmp(word, "always") == 0 ? AM_CHUNKING_ALWAYS : AM_CHUNKING_AUTO;
+}
+
 AmSmtpPool *
 am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 {
@@ -88,6 +97,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.keep_max = (guint)am_config_int(group, "keep"),
 		.hostname = hostname,
 		.has_xforward = am_config_bool(group, "xforward"),
+		.chunking = setup_chunking(group),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
 	};

@@ -85,7 +85,10 @@ am_smtp_mail_command(const AmSmtpCommandContext *context, const AmSmtpTransactio
 	g_string_printf(out, "MAIL FROM:<%s>", address);
 	if ((context->extensions & AM_SMTP_SIZE) != 0)
 		g_string_append_printf(out, " SIZE=%" G_GUINT64_FORMAT, command_size(transaction));
-	if (envelope->body == AM_BODY_8BITMIME && (context->extensions & AM_SMTP_8BITMIME) != 0)
+	if (context->is_binary)
+		g_string_append(out, " BODY=BINARYMIME");
+	else if (envelope->body >= AM_BODY_8BITMIME &&
+		 (context->extensions & AM_SMTP_8BITMIME) != 0)
 		g_string_append(out, " BODY=8BITMIME");
 	if (context->needs_smtputf8)
 		g_string_append(out, " SMTPUTF8");
@@ -173,9 +176,10 @@ am_smtp_check_extensions(AmSmtpCommandContext *context, const AmSmtpTransaction 
 	g_autofree char *sender = command_address(context, command_sender(transaction));
 	if (sender == NULL)
 		return am_reply_new(553, "5.1.7", "not a sender's address");
-	if (transaction->envelope->body == AM_BODY_BINARYMIME)
-		return am_reply_new(554, "5.6.1", "the next hop does not take BINARYMIME");
-	if (transaction->envelope->body != AM_BODY_8BITMIME ||
+	reply = am_smtp_check_binary(context, transaction);
+	if (reply != NULL)
+		return reply;
+	if (context->is_binary || transaction->envelope->body < AM_BODY_8BITMIME ||
 	    (context->extensions & AM_SMTP_8BITMIME) != 0)
 		return NULL;
 	/* many a mail is declared 8BITMIME and does not need it */

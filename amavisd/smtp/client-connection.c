@@ -125,6 +125,8 @@ am_smtp_parse_extensions(const char *text)
 		{ "ENHANCEDSTATUSCODES", AM_SMTP_ENHANCED },
 		{ "DSN", AM_SMTP_DSN },
 		{ "STARTTLS", AM_SMTP_STARTTLS },
+		{ "CHUNKING", AM_SMTP_CHUNKING },
+		{ "BINARYMIME", AM_SMTP_BINARYMIME },
 	};
 	guint extensions = 0;
 	const char *line = strchr(text, '\n'); /* the first line is the peer's name */

@@ -41,7 +41,7 @@ typedef struct {
 static gboolean
 dot_line(AmDotWriter *writer, DotChunk *chunk, GError **error)
 {
-	if (!writer->is_line_begun && *chunk->at == '.') {
+	if (!writer->is_line_begun && *chunk->at == '.' && !writer->is_undotted) {
 		/* written twice: here, and as part of the next run */
 		if (!dot_put(writer, chunk->run, chunk->at, error) ||
 		    !dot_put_text(writer, ".", error))
@@ -111,8 +111,9 @@ am_dot_writer_finish(AmDotWriter *writer, GError **error)
 {
 	writer->is_cr_pending = FALSE;
 	const char *end = writer->is_line_begun ? "\r\n.\r\n" : ".\r\n";
+	gsize len = strlen(end) - (writer->is_undotted ? strlen(".\r\n") : 0);
 	writer->is_line_begun = FALSE;
-	return dot_put_text(writer, end, error);
+	return dot_put(writer, end, end + len, error);
 }
 
 static gboolean

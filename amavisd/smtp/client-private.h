@@ -53,15 +53,27 @@ typedef struct {
 	gpointer user_data;
 	gboolean is_line_begun; /* something was written since the last CRLF */
 	gboolean is_cr_pending; /* a CR came last and was held back */
+	gboolean is_undotted;	/* for BDAT: neither doubled dots nor a final one */
 } AmDotWriter;
 
 /* An AmWriteFunc; user_data is the AmDotWriter. */
 gboolean am_dot_writer_write(gconstpointer data, gsize len, gpointer user_data, GError **error);
-/* Ends the last line when it is open, and sends the final dot. */
+/* Ends the last line when it is open, and sends the final dot (but see is_undotted). */
 gboolean am_dot_writer_finish(AmDotWriter *writer, GError **error);
 
 /* Is there a byte with the high bit in the first `size` bytes? */
 gboolean am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **error);
+
+/* ---- client-bdat.c ------------------------------------------------------------------------- */
+
+typedef struct _AmSmtpCommandContext AmSmtpCommandContext;
+
+/* How a mail declared BINARYMIME goes to this peer: as it is (sets is_binary), as text since it
+ * is none but text, or not at all: the refusal. */
+AmReply *am_smtp_check_binary(AmSmtpCommandContext *context, const AmSmtpTransaction *transaction);
+/* Writes BDAT with the whole mail as the only chunk.  FALSE: not all was written. */
+gboolean am_smtp_write_chunk(const AmSmtpTransaction *transaction, gboolean is_binary,
+			     AmWriteFunc write, gpointer user_data, GError **error);
 
 /* ---- client-connection.c ------------------------------------------------------------------- */
 
@@ -73,6 +85,8 @@ typedef enum {
 	AM_SMTP_SMTPUTF8 = 1 << 4,   /* RFC 6531 */
 	AM_SMTP_DSN = 1 << 5,	     /* RFC 3461 */
 	AM_SMTP_STARTTLS = 1 << 6,   /* RFC 3207 */
+	AM_SMTP_CHUNKING = 1 << 7,   /* RFC 3030 */
+	AM_SMTP_BINARYMIME = 1 << 8, /* RFC 3030 */
 } AmSmtpExtensions;
 
 typedef struct {
@@ -140,10 +154,11 @@ gboolean am_smtp_forward_client(AmSmtpConnection *connection, const AmEnvelope *
 /* ---- client-command.c ---------------------------------------------------------------------- */
 
 /* MAIL FROM and RCPT TO with the parameters that the peer offers and the envelope wants. */
-typedef struct {
+struct _AmSmtpCommandContext {
 	guint extensions;
 	gboolean needs_smtputf8; /* the mail cannot go without */
-} AmSmtpCommandContext;
+	gboolean is_binary;	 /* goes as BINARYMIME, so by BDAT */
+};
 
 /* NULL: the address cannot be said to this peer. To be freed; ends in CRLF. */
 char *am_smtp_mail_command(const AmSmtpCommandContext *context,

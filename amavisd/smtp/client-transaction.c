@@ -33,6 +33,7 @@ typedef struct {
 	AmReply *temporary;	/* borrowed: 4xx that ends the transaction for all */
 	AmReply *data;		/* answer to DATA */
 	gboolean is_data_along; /* DATA goes with the recipients */
+	gboolean is_chunked;	/* BDAT instead of DATA */
 } Attempt;
 
 static void
@@ -207,18 +208,27 @@ sink_write(gconstpointer data, gsize len, gpointer user_data, GError **error)
 	return FALSE;
 }
 
-/* Sends the mail and the final dot.  FALSE: no final dot was sent, nor will be. */
+static gboolean
+attempt_write(Attempt *attempt, Sink *sink, GError **error)
+{
+	const AmSmtpTransaction *transaction = attempt->transaction;
+	AmDotWriter writer = { .write = sink_write, .user_data = sink };
+	if (attempt->is_chunked)
+		return am_smtp_write_chunk(transaction, attempt->context.is_binary, sink_write,
+					   sink, error);
+	return am_edits_write(transaction->edits, transaction->fd, transaction->size,
+			      transaction->report, am_dot_writer_write, &writer, error) &&
+	       am_dot_writer_finish(&writer, error);
+}
+
+/* Sends the mail and its end.  FALSE: no final dot was sent, nor will be, and no chunk is whole. */
 static gboolean
 attempt_send(Attempt *attempt, AmReply **failure)
 {
 	AmSmtpConnection *connection = attempt->connection;
-	const AmSmtpTransaction *transaction = attempt->transaction;
 	Sink sink = { .connection = connection };
-	AmDotWriter writer = { .write = sink_write, .user_data = &sink };
 	g_autoptr(GError) error = NULL;
-	if (am_edits_write(transaction->edits, transaction->fd, transaction->size,
-			   transaction->report, am_dot_writer_write, &writer, &error) &&
-	    am_dot_writer_finish(&writer, &error))
+	if (attempt_write(attempt, &sink, &error))
 		/* a flush that fails did not hand the last byte to the kernel, so the dot is not
 		 * whole either */
 		return am_smtp_connection_flush(connection, connection->config->data_block_ms,
@@ -296,9 +306,30 @@ attempt_abandon_data(Attempt *attempt)
 }
 
 static void
+attempt_deliver_chunk(Attempt *attempt)
+{
+	g_autoptr(AmReply) failure = NULL;
+	gboolean is_taken = TRUE;
+	if (attempt_send(attempt, &failure))
+		attempt_finish(attempt);
+	else
+		deliveries_answer(attempt->accepted, failure, TRUE);
+	for (guint i = 0; i < attempt->accepted->len; i++) {
+		const AmDelivery *delivery = attempt->accepted->pdata[i];
+		is_taken = is_taken && am_reply_is_success(delivery->reply);
+	}
+	if (!is_taken) /* unlike DATA, a chunk refused does not end the transaction */
+		attempt_reset(attempt);
+}
+
+static void
 attempt_deliver_data(Attempt *attempt)
 {
 	AmReply *failure = NULL;
+	if (attempt->is_chunked) {
+		attempt_deliver_chunk(attempt);
+		return;
+	}
 	if (attempt->data == NULL &&
 	    !am_smtp_connection_talk(attempt->connection, "DATA\r\n",
 				     attempt->connection->config->data_init_ms, "DATA",
@@ -432,6 +463,9 @@ am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction, GP
 		.accepted = g_ptr_array_new(),
 	};
 	AmReply *lost = NULL;
+	AmChunking chunking = connection->config->chunking;
+	if (chunking == AM_CHUNKING_NO)
+		attempt.context.extensions &= ~(guint)AM_SMTP_CHUNKING;
 	*is_own = TRUE;
 	g_autoptr(AmReply) refusal = am_smtp_check_extensions(&attempt.context, transaction);
 	if (refusal != NULL) {
@@ -441,7 +475,11 @@ am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction, GP
 	attempt_choose(&attempt, batch);
 	if (attempt.rcpts->len == 0)
 		return AM_ATTEMPT_DONE;
-	attempt.is_data_along = (connection->extensions & AM_SMTP_PIPELINING) != 0 &&
+	attempt.is_chunked = attempt.context.is_binary ||
+			     (chunking == AM_CHUNKING_ALWAYS &&
+			      (connection->extensions & AM_SMTP_CHUNKING) != 0);
+	attempt.is_data_along = !attempt.is_chunked &&
+				(connection->extensions & AM_SMTP_PIPELINING) != 0 &&
 				(attempt.rcpts->len == 1 || !transaction->is_smtp_caller);
 	if (!am_smtp_forward_client(connection, transaction->envelope, &lost))
 		return attempt_elsewhere(&attempt, batch, lost, failure);

@@ -4,9 +4,9 @@
 #pragma once
 
 /* SMTP and LMTP client: one connection to a next hop, one transaction at a time, and a pool of kept
- * connections.  RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461, 6531.
+ * connections.  RFC 5321, 2033, 2920, 1870, 6152, 2034, 3461, 6531, 3030.
  *
- * The final dot is sent only when every byte of the mail went out without any doubt; otherwise the
+ * The final dot (or the end of the one chunk) is sent only when every byte of the mail went out without any doubt; otherwise the
  * connection is dropped, so that the next hop throws the mail away. */
 
 #include <glib.h>
@@ -25,6 +25,13 @@ typedef enum {
 	AM_CLIENT_TLS,           /* nothing is said in the clear but EHLO and STARTTLS */
 } AmClientTls;
 
+/* When a mail goes by BDAT instead of DATA (RFC 3030). */
+typedef enum {
+	AM_CHUNKING_AUTO,   /* when it needs it: BINARYMIME */
+	AM_CHUNKING_ALWAYS, /* to every next hop that announces it */
+	AM_CHUNKING_NO,
+} AmChunking;
+
 typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features O22) */
 	guint connect_ms, command_ms, data_init_ms, data_block_ms, data_final_ms, quit_ms;
 	guint keep_idle_ms;  /* how long an idle connection is kept; 0 none */
@@ -34,6 +41,7 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	const char *hostname; /* for EHLO */
 	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
+	AmChunking chunking;
 	AmTls *tls; /* what is demanded of next hops; the pool's from am_smtp_pool_new() on; NULL when
 		     * plain */
 } AmSmtpClientConfig;

@@ -1,4 +1,5 @@
 libamavisd_la_SOURCES += \
+	amavisd/smtp/client-bdat.c \
 	amavisd/smtp/client-command.c \
 	amavisd/smtp/client-connection.c \
 	amavisd/smtp/client-data.c \
