@@ -52,6 +52,13 @@ append_envelope(GString *out, const AmEnvelope *envelope)
 		g_string_append_printf(out, " envid=%s", envelope->envid);
 	if (envelope->auth != NULL)
 		g_string_append_printf(out, " auth=%s", envelope->auth);
+	if (envelope->requires_tls)
+		g_string_append(out, " requiretls");
+	if (envelope->has_priority)
+		g_string_append_printf(out, " priority=%d", envelope->priority);
+	if (envelope->by_mode != '\0')
+		g_string_append_printf(out, " by=%c%s", envelope->by_mode,
+				       envelope->by_trace ? "T" : "");
 	if (strcmp(envelope->helo, "client.example") != 0)
 		g_string_append_printf(out, " helo=%s", envelope->helo);
 	if (*envelope->client_address != '\0')

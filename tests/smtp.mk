@@ -38,3 +38,7 @@ check_PROGRAMS += tests/test-smtp-chunk
 TESTS += tests/test-smtp-chunk
 tests_test_smtp_chunk_SOURCES = tests/test-smtp-chunk.c $(SMTP_JOB_SOURCES)
 tests_test_smtp_chunk_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-smtp-promises
+TESTS += tests/test-smtp-promises
+tests_test_smtp_promises_SOURCES = tests/test-smtp-promises.c $(SMTP_JOB_SOURCES)
+tests_test_smtp_promises_LDADD = $(TEST_LIBS)

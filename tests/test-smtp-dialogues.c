@@ -216,6 +216,29 @@ static const Dialogue dialogues[] = {
 	  "220 250 250:2.1.0 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 501:5.5.4 "
 	  "501:5.5.4 221:2.0.0",
 	  "" },
+	{ "promises",
+	  HELLO "MAIL FROM:<a@example.org> mt-priority=-9 BY=+120;rt\r\n" RCPT "DATA\r\n.\r\n",
+	  R_START "250:2.6.0",
+	  "ESMTP <a@example.org> priority=-9 by=RT <b@example.net> []\n" },
+	{ "promises, mildly", HELLO "MAIL FROM:<a@example.org> MT-PRIORITY=0 BY=-5;N\r\n" RCPT
+				    "DATA\r\n.\r\n",
+	  R_START "250:2.6.0", "ESMTP <a@example.org> priority=0 by=N <b@example.net> []\n" },
+	{ "bad MT-PRIORITY",
+	  HELLO "MAIL FROM:<a@x> MT-PRIORITY\r\nMAIL FROM:<a@x> MT-PRIORITY=10\r\n"
+		"MAIL FROM:<a@x> MT-PRIORITY=-0\r\nMAIL FROM:<a@x> MT-PRIORITY=+1\r\n"
+		"NOOP\r\nMAIL FROM:<a@x> MT-PRIORITY=\r\nQUIT\r\n",
+	  "220 250 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 221:2.0.0", "" },
+	{ "bad BY",
+	  HELLO "MAIL FROM:<a@x> BY=0;R\r\nMAIL FROM:<a@x> BY=-1;R\r\n"
+		"MAIL FROM:<a@x> BY=1\r\nMAIL FROM:<a@x> BY=1;X\r\nNOOP\r\n"
+		"MAIL FROM:<a@x> BY=1;RX\r\nMAIL FROM:<a@x> BY=1234567890;R\r\n"
+		"MAIL FROM:<a@x> BY=;R\r\nMAIL FROM:<a@x> BY=1;RTT\r\nQUIT\r\n",
+	  "220 250 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 501:5.5.4 501:5.5.4 "
+	  "501:5.5.4 221:2.0.0",
+	  "" },
+	{ "REQUIRETLS in the clear",
+	  HELLO "MAIL FROM:<a@x> REQUIRETLS\r\nMAIL FROM:<a@x> REQUIRETLS=1\r\nQUIT\r\n",
+	  "220 250 530:5.7.0 501:5.5.4 221:2.0.0", "" },
 	{ "SIZE over",
 	  HELLO "MAIL FROM:<a@example.org> SIZE=5001\r\n"
 		"MAIL FROM:<a@example.org> SIZE=99999999999999999999\r\n"

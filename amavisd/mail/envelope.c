@@ -62,6 +62,12 @@ am_envelope_reset(AmEnvelope *envelope)
 	g_ptr_array_set_size(envelope->recipients, 0);
 	envelope->body = AM_BODY_UNSPECIFIED;
 	envelope->smtputf8 = FALSE;
+	envelope->requires_tls = FALSE;
+	envelope->has_priority = FALSE;
+	envelope->priority = 0;
+	envelope->by_mode = '\0';
+	envelope->by_trace = FALSE;
+	envelope->by_us = 0;
 	envelope->declared_size = -1;
 	envelope->time_us = 0;
 }

@@ -29,6 +29,12 @@ typedef struct {
 	char *ret;            /* RET=, NULL none */
 	char *envid;          /* ENVID= xtext as given, NULL none */
 	char *auth;           /* AUTH= xtext as given, NULL none */
+	gboolean requires_tls; /* REQUIRETLS (RFC 8689) */
+	gboolean has_priority;
+	int priority;         /* MT-PRIORITY (RFC 6710), -9 to 9 */
+	char by_mode;         /* DELIVERBY (RFC 2852): 'R' return, 'N' notify, '\0' none */
+	gboolean by_trace;
+	gint64 by_us;         /* monotonic, when it should be delivered */
 
 	char *listener;       /* name of the listener's group */
 	char *protocol;       /* RFC 3848 "with" keyword: SMTP ESMTP LMTP ... */

@@ -135,6 +135,7 @@ notify_envelope(const AmMail *mail, const char *address)
 	envelope->local_port = mail->envelope->local_port;
 	/* then it stands in the header too */
 	envelope->smtputf8 = !am_address_is_ascii(address);
+	envelope->requires_tls = mail->envelope->requires_tls; /* RFC 8689 5: it quotes the mail */
 	g_free(recipient->notify);
 	recipient->notify = g_strdup("NEVER");
 	return envelope;

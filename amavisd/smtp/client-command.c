@@ -98,6 +98,7 @@ am_smtp_mail_command(const AmSmtpCommandContext *context, const AmSmtpTransactio
 		if (command_is_word(envelope->envid, FALSE))
 			g_string_append_printf(out, " ENVID=%s", envelope->envid);
 	}
+	am_smtp_append_promises(context, envelope, out);
 	g_string_append(out, "\r\n");
 	return g_strdup(out->str);
 }
@@ -170,7 +171,10 @@ am_smtp_check_extensions(AmSmtpCommandContext *context, const AmSmtpTransaction 
 {
 	GError *error = NULL;
 	gboolean has_8bit = FALSE;
-	AmReply *reply = extensions_check_utf8(context, transaction);
+	AmReply *reply = am_smtp_check_promises(context, transaction->envelope);
+	if (reply != NULL)
+		return reply;
+	reply = extensions_check_utf8(context, transaction);
 	if (reply != NULL)
 		return reply;
 	g_autofree char *sender = command_address(context, command_sender(transaction));

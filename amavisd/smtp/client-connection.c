@@ -127,6 +127,9 @@ am_smtp_parse_extensions(const char *text)
 		{ "STARTTLS", AM_SMTP_STARTTLS },
 		{ "CHUNKING", AM_SMTP_CHUNKING },
 		{ "BINARYMIME", AM_SMTP_BINARYMIME },
+		{ "REQUIRETLS", AM_SMTP_REQUIRETLS },
+		{ "MT-PRIORITY", AM_SMTP_PRIORITY },
+		{ "DELIVERBY", AM_SMTP_DELIVERBY },
 	};
 	guint extensions = 0;
 	const char *line = strchr(text, '\n'); /* the first line is the peer's name */
@@ -164,6 +167,7 @@ static void
 connection_learn(AmSmtpConnection *connection, const char *text)
 {
 	connection->extensions = am_smtp_parse_extensions(text);
+	connection->limits = am_smtp_parse_limits(text);
 	g_autofree char *xforward = am_smtp_extension_text(text, "XFORWARD");
 	connection->xforward = xforward != NULL ? am_xclient_parse_keywords(xforward) : 0;
 }

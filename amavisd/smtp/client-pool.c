@@ -69,6 +69,9 @@ pool_quit(const AmSmtpPool *pool, GPtrArray *connections)
 static gboolean
 pool_is_old(const AmSmtpPool *pool, const AmSmtpConnection *connection, gint64 now)
 {
+	guint mails = connection->limits.mails;
+	if (mails > 0 && connection->n_mails >= mails)
+		return TRUE; /* RFC 9422: the peer would refuse one more */
 	return now - connection->born_us >= (gint64)pool->config.keep_age_ms * 1000 ||
 	       now - connection->used_us >= (gint64)pool->config.keep_idle_ms * 1000;
 }

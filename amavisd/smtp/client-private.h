@@ -75,6 +75,14 @@ AmReply *am_smtp_check_binary(AmSmtpCommandContext *context, const AmSmtpTransac
 gboolean am_smtp_write_chunk(const AmSmtpTransaction *transaction, gboolean is_binary,
 			     AmWriteFunc write, gpointer user_data, GError **error);
 
+/* ---- client-extensions.c ------------------------------------------------------------------- */
+
+/* Does the envelope ask for what this peer must promise and does not?  The refusal, NULL none. */
+AmReply *am_smtp_check_promises(const AmSmtpCommandContext *context, const AmEnvelope *envelope);
+/* Parameters of MAIL that are passed on to a peer that offers them. */
+void am_smtp_append_promises(const AmSmtpCommandContext *context, const AmEnvelope *envelope,
+			     GString *command);
+
 /* ---- client-connection.c ------------------------------------------------------------------- */
 
 typedef enum {
@@ -87,7 +95,17 @@ typedef enum {
 	AM_SMTP_STARTTLS = 1 << 6,   /* RFC 3207 */
 	AM_SMTP_CHUNKING = 1 << 7,   /* RFC 3030 */
 	AM_SMTP_BINARYMIME = 1 << 8, /* RFC 3030 */
+	AM_SMTP_REQUIRETLS = 1 << 9, /* RFC 8689 */
+	AM_SMTP_PRIORITY = 1 << 10,  /* RFC 6710 */
+	AM_SMTP_DELIVERBY = 1 << 11, /* RFC 2852 */
 } AmSmtpExtensions;
+
+/* What a peer says it takes at most (RFC 9422); 0 not said. */
+typedef struct {
+	guint recipients; /* of a mail */
+	guint domains;	  /* of a mail's recipients */
+	guint mails;	  /* of a connection */
+} AmSmtpLimits;
 
 typedef struct {
 	AmStream *stream;
@@ -97,6 +115,8 @@ typedef struct {
 	gboolean is_lmtp;
 	guint extensions;   /* AmSmtpExtensions */
 	guint xforward;	    /* set of AmXclientAttribute, 0 no XFORWARD */
+	AmSmtpLimits limits;
+	guint n_mails; /* transactions begun */
 	gint64 deadline_us; /* monotonic, of the transaction at hand */
 	gint64 born_us, used_us;
 	gboolean is_reused;
@@ -115,6 +135,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSmtpConnection, am_smtp_connection_free)
 guint am_smtp_parse_extensions(const char *text);
 /* What stands behind that keyword; NULL: it is not there.  To be freed. */
 char *am_smtp_extension_text(const char *text, const char *keyword);
+/* Limits from the same text (in client-extensions.c). */
+AmSmtpLimits am_smtp_parse_limits(const char *text);
+/* One more recipient in a transaction that has n_taken?  domains: a set of texts it owns, theirs;
+ * grows with each that is allowed. */
+gboolean am_smtp_limits_allow(const AmSmtpLimits *limits, guint n_taken, GHashTable *domains,
+			      const AmRecipient *recipient);
 /* Monotonic end of a phase that starts now. */
 gint64 am_smtp_connection_until(const AmSmtpConnection *connection, guint phase_ms);
 /* Gathers a command; it goes out with the next flush.  Sanitising is the caller's. */
@@ -157,6 +183,7 @@ gboolean am_smtp_forward_client(AmSmtpConnection *connection, const AmEnvelope *
 struct _AmSmtpCommandContext {
 	guint extensions;
 	gboolean needs_smtputf8; /* the mail cannot go without */
+	gboolean is_tls_verified; /* the peer is who it should be */
 	gboolean is_binary;	 /* goes as BINARYMIME, so by BDAT */
 };
 

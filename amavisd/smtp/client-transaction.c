@@ -367,12 +367,18 @@ attempt_abandon(Attempt *attempt)
 static void
 attempt_choose(Attempt *attempt, GPtrArray *batch)
 {
+	const AmSmtpLimits *limits = &attempt->connection->limits;
+	g_autoptr(GHashTable) domains =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (guint i = 0; i < batch->len; i++) {
 		AmDelivery *delivery = batch->pdata[i];
 		g_autofree char *command =
 			am_smtp_rcpt_command(&attempt->context, delivery->recipient);
 		if (command != NULL) {
-			g_ptr_array_add(attempt->rcpts, delivery);
+			/* without a reply it goes in a further transaction */
+			if (am_smtp_limits_allow(limits, attempt->rcpts->len, domains,
+						 delivery->recipient))
+				g_ptr_array_add(attempt->rcpts, delivery);
 			continue;
 		}
 		delivery->is_own = TRUE;
@@ -464,6 +470,8 @@ am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction, GP
 	};
 	AmReply *lost = NULL;
 	AmChunking chunking = connection->config->chunking;
+	const AmTlsLink *link = am_stream_tls(connection->stream);
+	attempt.context.is_tls_verified = link != NULL && am_tls_link_is_verified(link);
 	if (chunking == AM_CHUNKING_NO)
 		attempt.context.extensions &= ~(guint)AM_SMTP_CHUNKING;
 	*is_own = TRUE;
@@ -475,6 +483,7 @@ am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction, GP
 	attempt_choose(&attempt, batch);
 	if (attempt.rcpts->len == 0)
 		return AM_ATTEMPT_DONE;
+	connection->n_mails++;
 	attempt.is_chunked = attempt.context.is_binary ||
 			     (chunking == AM_CHUNKING_ALWAYS &&
 			      (connection->extensions & AM_SMTP_CHUNKING) != 0);

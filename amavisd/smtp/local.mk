@@ -3,6 +3,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/client-command.c \
 	amavisd/smtp/client-connection.c \
 	amavisd/smtp/client-data.c \
+	amavisd/smtp/client-extensions.c \
 	amavisd/smtp/client-pool.c \
 	amavisd/smtp/client-pool.h \
 	amavisd/smtp/client-private.h \
@@ -17,6 +18,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/server-bdat.c \
 	amavisd/smtp/server-commands.c \
 	amavisd/smtp/server-data.c \
+	amavisd/smtp/server-extensions.c \
 	amavisd/smtp/server-params.c \
 	amavisd/smtp/server-private.h \
 	amavisd/smtp/server-tls.c \

@@ -55,9 +55,8 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 	if (server->config->size_limit > 0)
 		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
 	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8");
+	am_server_announce_extensions(server, text);
 	am_server_announce_xclient(server, text);
-	if (server->config->is_binary)
-		g_string_append(text, "\nBINARYMIME");
 	if (am_server_offers_tls(server))
 		g_string_append(text, "\nSTARTTLS");
 	am_server_reply(server, 250, NULL, "%s", text->str);
@@ -174,11 +173,9 @@ command_check_mail(AmSmtpServer *server, AmEnvelope *envelope, const char *param
 	guint64 limit = server->config->size_limit;
 	if (limit > 0 && envelope->declared_size > 0 && (guint64)envelope->declared_size > limit)
 		return am_reply_new(552, "5.3.4", "Message is larger than this system takes");
-	if (envelope->body == AM_BODY_BINARYMIME && !server->config->is_binary)
-		return am_reply_new(501, "5.5.4", "Bad value of parameter BODY");
 	if (!envelope->smtputf8 && !am_address_is_ascii(envelope->sender))
 		return am_reply_new(553, "5.6.7", "Sender address needs SMTPUTF8");
-	return NULL;
+	return am_server_check_extensions(server, envelope);
 }
 
 static void

@@ -118,6 +118,25 @@ params_auth(ParamTarget *target, const char *value)
 	return TRUE;
 }
 
+static gboolean
+params_requiretls(ParamTarget *target, const char *value)
+{
+	target->envelope->requires_tls = TRUE;
+	return value == NULL;
+}
+
+static gboolean
+params_priority(ParamTarget *target, const char *value)
+{
+	return value != NULL && am_server_param_priority(target->envelope, value);
+}
+
+static gboolean
+params_by(ParamTarget *target, const char *value)
+{
+	return value != NULL && am_server_param_by(target->envelope, value);
+}
+
 /* NEVER, or a list of the others, each once (RFC 3461 4.1). */
 static gboolean
 params_notify(ParamTarget *target, const char *value)
@@ -167,7 +186,8 @@ params_orcpt(ParamTarget *target, const char *value)
 static const ParamRow mail_rows[] = {
 	{ "SIZE", params_size }, { "BODY", params_body },   { "SMTPUTF8", params_smtputf8 },
 	{ "RET", params_ret },	 { "ENVID", params_envid }, { "AUTH", params_auth },
-	{ NULL, NULL },
+	{ "REQUIRETLS", params_requiretls }, { "MT-PRIORITY", params_priority },
+	{ "BY", params_by },	 { NULL, NULL },
 };
 static const ParamRow rcpt_rows[] = {
 	{ "NOTIFY", params_notify },

@@ -118,6 +118,16 @@ void am_server_forget_xclient(AmSmtpServer *server);
 /* Writes what is known of the client into the envelope, its policy banks set before. */
 void am_server_set_client(const AmSmtpServer *server, AmEnvelope *envelope);
 
+/* -- server-extensions.c -- */
+
+/* Adds the keywords of EHLO that stand for what is only passed on, each behind a line break. */
+void am_server_announce_extensions(const AmSmtpServer *server, GString *text);
+/* May MAIL say that here and now?  NULL: it may. */
+AmReply *am_server_check_extensions(const AmSmtpServer *server, const AmEnvelope *envelope);
+/* Values of MT-PRIORITY and BY. */
+gboolean am_server_param_priority(AmEnvelope *envelope, const char *value);
+gboolean am_server_param_by(AmEnvelope *envelope, const char *value);
+
 /* -- server-data.c -- */
 
 /* DATA was accepted. */
