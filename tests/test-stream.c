@@ -121,6 +121,37 @@ test_large_line(void)
 	(void)close(peer);
 }
 
+/* A line that is too long is dropped, one without an end ends the connection: whoever sends as fast as
+ * it is read would keep us in one call. */
+static void
+test_endless_line(void)
+{
+	static const struct {
+		guint kib;
+		AmReadResult result;
+	} cases[] = { { 900, AM_READ_LONG }, { 900, AM_READ_LONG }, { 1200, AM_READ_ERROR } };
+	int peer;
+	g_autoptr(AmStream) stream = stream_pair(&peer);
+	g_autofree char *text = g_strnfill(1024, 'x');
+	const char *line;
+	gsize len;
+	gboolean is_crlf;
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		AmReadResult result = AM_READ_AGAIN;
+		for (guint n = 0; n < cases[i].kib && result == AM_READ_AGAIN; n++) {
+			say(peer, text, 1024);
+			result = am_stream_try_line(stream, 100, &line, &len, &is_crlf);
+		}
+		if (result == AM_READ_AGAIN) {
+			say(peer, "\r\n", 2);
+			result = am_stream_try_line(stream, 100, &line, &len, &is_crlf);
+		}
+		g_assert_cmpint(result, ==, cases[i].result);
+	}
+	g_assert_nonnull(am_stream_error(stream));
+	(void)close(peer);
+}
+
 static void
 test_peek(void)
 {
@@ -412,6 +443,7 @@ main(int argc, char **argv)
 		g_test_add_data_func(path, &line_cases[i], test_lines);
 	}
 	g_test_add_func("/stream/large-line", test_large_line);
+	g_test_add_func("/stream/endless-line", test_endless_line);
 	g_test_add_func("/stream/peek", test_peek);
 	g_test_add_func("/stream/blocking-read", test_blocking_read);
 	g_test_add_func("/stream/write", test_write);

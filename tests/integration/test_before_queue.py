@@ -187,6 +187,25 @@ class Postfix(unittest.TestCase):
         self.assertEqual(first.queued(), [])
         self.assertRegex(first.log(), "proxy-reject.*451 4.5.0")
 
+    def test_milter(self):
+        """docs/milter.md: the same before milter_content_timeout is over."""
+        mute, out = Mute(self), rig.Sink(self)
+        for at_deadline, answer, delivered in (("policy", r"^451 4\.5\.0", 0), ("unchecked", "^250", 1)):
+            with self.subTest(at_deadline=at_deadline):
+                daemon = rig.Daemon(
+                    self, forward=out.port, protocol="milter",
+                    listener="answer_time = 4s\nat_deadline = %s\n" % at_deadline,
+                    config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
+                    mute.port)
+                mta = rig.Postfix(self, extra="smtpd_milters = inet:127.0.0.1:%d\n"
+                                  "milter_default_action = quarantine\n"
+                                  "milter_content_timeout = 6s\n" % daemon.port)
+                self.assertRegex(rig.send(mta.port, rig.message()), answer)
+                if delivered:
+                    mta.wait(delivered)
+                self.assertEqual(len(mta.inbox()), delivered)
+                self.assertEqual(out.mails, [])
+
 
 if __name__ == "__main__":
     unittest.main()
