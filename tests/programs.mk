@@ -9,8 +9,11 @@ tests_test_programs_SOURCES = tests/test-programs.c tests/program-rig.c tests/pr
 tests_test_programs_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_test_programs_LDADD = $(TEST_LIBS)
 if PLUGIN_COMMAND
-check_PROGRAMS += tests/test-plugin-command
-TESTS += tests/test-plugin-command
+check_PROGRAMS += tests/test-plugin-command tests/test-program-parts
+TESTS += tests/test-plugin-command tests/test-program-parts
+tests_test_program_parts_SOURCES = tests/test-program-parts.c tests/program-rig.c tests/program-rig.h
+tests_test_program_parts_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_test_program_parts_LDADD = $(TEST_LIBS)
 tests_test_plugin_command_SOURCES = tests/test-plugin-command.c tests/mock-host.c tests/mock-host.h
 tests_test_plugin_command_LDADD = $(TEST_LIBS)
 endif

@@ -27,6 +27,7 @@ typedef struct {
 	WalkLevel levels[AM_WALK_DEPTH_MAX];
 	guint n_levels;
 	guint entries_left;
+	gboolean is_cut; /* a limit was reached */
 	GString *path;
 } Walk;
 
@@ -64,9 +65,9 @@ walk_compare(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* FALSE: too many, *end says; or failed, with errno. */
+/* FALSE: failed, with errno. */
 static gboolean
-walk_read(Walk *walk, DIR *dir, GPtrArray *names, AmWalkEnd *end)
+walk_read(Walk *walk, DIR *dir, GPtrArray *names)
 {
 	struct dirent *entry;
 	errno = 0;
@@ -74,14 +75,14 @@ walk_read(Walk *walk, DIR *dir, GPtrArray *names, AmWalkEnd *end)
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (walk->entries_left == 0) {
-			*end = AM_WALK_LIMIT;
-			return FALSE;
+			walk->is_cut = TRUE;
+			break;
 		}
 		walk->entries_left--;
 		g_ptr_array_add(names, g_strdup(entry->d_name));
 		errno = 0;
 	}
-	if (errno != 0)
+	if (entry == NULL && errno != 0)
 		return FALSE;
 	g_ptr_array_sort(names, walk_compare);
 	return TRUE;
@@ -94,13 +95,14 @@ walk_enter(Walk *walk, int fd, GError **error)
 	AmWalkEnd end = AM_WALK_FAILED;
 	if (walk->n_levels == AM_WALK_DEPTH_MAX) {
 		(void)close(fd);
-		return AM_WALK_LIMIT;
+		walk->is_cut = TRUE;
+		return AM_WALK_WHOLE;
 	}
 	(void)fchmod(fd, 0700); /* may it be entered? else what is in it cannot be opened */
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	if (dir != NULL && walk_read(walk, dir, names, &end)) {
+	if (dir != NULL && walk_read(walk, dir, names)) {
 		walk->levels[walk->n_levels++] = (WalkLevel){
 			.fd = fd,
 			.names = g_steal_pointer(&names),
@@ -108,8 +110,7 @@ walk_enter(Walk *walk, int fd, GError **error)
 		};
 		end = AM_WALK_WHOLE;
 	} else {
-		if (end == AM_WALK_FAILED)
-			am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "reading a directory");
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "reading a directory");
 		(void)close(fd);
 	}
 	if (dir != NULL)
@@ -178,5 +179,5 @@ am_walk(int fd, guint max_entries, AmWalkFunc func, gpointer user_data, GError *
 	while (walk->n_levels > 0)
 		walk_leave(walk);
 	(void)g_string_free(walk->path, TRUE);
-	return end;
+	return end == AM_WALK_WHOLE && walk->is_cut ? AM_WALK_LIMIT : end;
 }

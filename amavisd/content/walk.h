@@ -20,7 +20,8 @@ typedef gboolean (*AmWalkFunc)(int directory_fd, const char *name, const char *p
 typedef enum {
 	AM_WALK_WHOLE,   /* everything was seen */
 	AM_WALK_STOPPED, /* func said so */
-	AM_WALK_LIMIT,   /* deeper than AM_WALK_DEPTH_MAX, or more entries than max_entries */
+	AM_WALK_LIMIT,   /* deeper than AM_WALK_DEPTH_MAX, or more entries than max_entries: those
+			  * were left out */
 	AM_WALK_FAILED,  /* with error */
 } AmWalkEnd;
 

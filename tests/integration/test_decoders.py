@@ -76,6 +76,13 @@ def testfile(name):
     return make
 
 
+def banned(folder):
+    """An archive that is found to hold a program only when it is opened."""
+    shutil.copy("/bin/true", folder + "/tool.exe")
+    run("arj", "a", "x.arj", "tool.exe", cwd=folder)
+    return "x.arj"
+
+
 BOTH = (TEXT, BINARY)
 CLAM = (TESTFILES + "clam.exe",)
 # format, decoder expected to be its program, needed program, made by, contents that must be found
@@ -231,15 +238,55 @@ class Decoders(unittest.TestCase):
 
     def test_nothing_stays(self):
         """Workers, keepers and folders are gone when the daemon is."""
-        rig.need("7z")
+        rig.need("7z", "arj")
         sink = rig.Sink(self)
         daemon = rig.Daemon(self, forward=sink.port, fragments={"20-decoders.conf": self.shipped()},
-                            config="[policy]\nbypass_banned_checks = yes\n")
-        data = self.make(pack("arj", "a", "x.arj", "a.txt", "b.bin", into="x.arj"))
+                            config="[policy]\nbanned_destiny = reject\n")
+        data = self.make(banned)
         for _ in range(3):
-            self.assertTrue(rig.send(daemon.port, rig.attachment("x.arj", data)).startswith("250"))
+            self.assertRegex(rig.send(daemon.port, rig.attachment("x.arj", data)), "^554 ")
             self.assertEqual(glob.glob(daemon.spool + "/work-*/*"), [])
-        self.assertIn("b.bin", str(daemon.event()["parts"]) if "parts" in daemon.event() else "b.bin")
         daemon.stop()
         self.assertEqual(glob.glob(daemon.spool + "/work-*"), [])
         self.assertNotIn("keeper", daemon.log_text())
+
+    def test_the_runner_is_replaced(self):
+        rig.need("7z")
+        sink = rig.Sink(self)
+        daemon = rig.Daemon(self, forward=sink.port, fragments={"20-decoders.conf": self.shipped()},
+                            config="[policy]\nbanned_destiny = reject\n")
+        data = self.make(banned)
+
+        def runners():
+            found = []
+            for path in glob.glob("/proc/[0-9]*/status"):
+                try:
+                    text = open(path).read()
+                except OSError:
+                    continue
+                parent = re.search(r"^PPid:\s*(\d+)$", text, re.M).group(1)
+                if text.startswith("Name:\tamavisd-runner\n") and \
+                        int(parent) in daemon.status()["content_pids"]:
+                    found.append(int(path.split("/")[2]))
+            return found
+        first = rig.wait_for("the runner", runners)
+        self.assertEqual(len(first), 1)
+        os.kill(first[0], 9)
+        rig.wait_for("another runner", lambda: runners() not in ([], first))
+
+        for _ in range(5):  # in whichever worker
+            self.assertRegex(rig.send(daemon.port, rig.attachment("x.arj", data)), "^554 ")
+        self.assertIn("the runner of programs ended; it and the workers are replaced", daemon.log_text())
+        self.assertNotIn("could not be run", daemon.log_text())
+
+    def test_no_runner_without_programs(self):
+        daemon = rig.Daemon(self, forward=rig.Sink(self).port)
+        pids = daemon.status()["content_pids"]
+        for path in glob.glob("/proc/[0-9]*/status"):
+            try:
+                text = open(path).read()
+            except OSError:
+                continue
+            if text.startswith("Name:\tamavisd-runner\n"):
+                parent = int(re.search(r"^PPid:\s*(\d+)$", text, re.M).group(1))
+                self.assertNotIn(parent, pids)
