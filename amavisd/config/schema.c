@@ -32,6 +32,7 @@ static const AmSettingSpec amavisd_specs[] = {
 	{ "max_connections", AM_SETTING_INT, "2000", "1..100000", "open connections, above: 421 4.3.2" },
 	{ "max_mails", AM_SETTING_INT, "100", "1..100000", "mails in work, above: 421 4.3.2" },
 	{ "max_mail_time", AM_SETTING_DURATION, "8m", "10s..1h", "a mail is answered within this time" },
+	{ "sasl_directory", AM_SETTING_PATH, NULL, NULL, "where SASL's amavisd.conf is; default: the library's places" },
 	{ "drain_time", AM_SETTING_DURATION, "10m", "1s..1h", "SIGTERM and reload wait that long for mails under way" },
 	{ NULL },
 };
@@ -77,6 +78,12 @@ static const AmSettingSpec listener_specs[] = {
 	{ "tls_client_certificate", AM_SETTING_ENUM, "no", "no|ask|require", "of clients" },
 	{ "tls_min_version", AM_SETTING_ENUM, "1.2", "1.0|1.1|1.2|1.3", "older ones are refused" },
 	{ "tls_ciphers", AM_SETTING_STRING, NULL, NULL, "of TLS 1.2, in OpenSSL's words" },
+	{ "auth", AM_SETTING_ENUM, "no", "no|offered|required", "required: no mail without" },
+	{ "auth_mechanisms", AM_SETTING_LIST, "PLAIN, LOGIN, SCRAM-SHA-256, EXTERNAL", NULL,
+	  "of SASL that may be used; EXTERNAL: a verified client certificate" },
+	{ "auth_without_tls", AM_SETTING_BOOL, "no", NULL, "AUTH in the clear, too" },
+	{ "auth_service", AM_SETTING_STRING, "smtp", NULL, "service name for SASL, as for PAM" },
+	{ "auth_realm", AM_SETTING_STRING, NULL, NULL, "realm of names without one; default: hostname" },
 	{ NULL },
 };
 
@@ -119,6 +126,11 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ "keep_age", AM_SETTING_DURATION, "60s", "0..24h", "a connection is used; 0 once" },
 	{ "probe", AM_SETTING_DURATION, "18s", "0..1h", "idle longer: NOOP before use" },
 	{ "keep", AM_SETTING_INT, "20", "0..1000", "kept connections for each next hop" },
+	{ "auth_user", AM_SETTING_STRING, NULL, NULL, "name for AUTH; default: no AUTH" },
+	{ "auth_password_file", AM_SETTING_PATH, NULL, NULL, "its password, one line; not readable by all" },
+	{ "auth_mechanisms", AM_SETTING_LIST, "SCRAM-SHA-256, PLAIN, LOGIN", NULL, "of SASL that may be used" },
+	{ "auth_required", AM_SETTING_BOOL, "yes", NULL, "no: goes on without where AUTH cannot be used" },
+	{ "auth_without_tls", AM_SETTING_BOOL, "no", NULL, "AUTH in the clear, too" },
 	{ "xforward", AM_SETTING_BOOL, "yes", NULL, "tell next hops that announce XFORWARD of the client" },
 	{ "chunking", AM_SETTING_ENUM, "auto", "auto|always|no",
 	  "BDAT: auto for binary mail alone, always wherever it is announced" },

@@ -25,6 +25,8 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/record.h \
 	amavisd/pipeline/scan.c \
 	amavisd/pipeline/scan.h \
+	amavisd/pipeline/setup-auth.c \
+	amavisd/pipeline/setup-auth.h \
 	amavisd/pipeline/setup.c \
 	amavisd/pipeline/setup.h \
 	amavisd/pipeline/store.c \

@@ -13,6 +13,7 @@
 
 #include "log/log.h"
 #include "pipeline/host.h"
+#include "pipeline/setup-auth.h"
 #include "pipeline/setup.h"
 
 #define SETUP_EXPIRE_US (5 * G_USEC_PER_SEC)
@@ -84,6 +85,9 @@ AmSmtpPool *
 am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 {
 	const AmConfigGroup *group = am_config_group(config, "next_hop", NULL);
+	g_autofree char *mechanisms =
+		g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
+	g_autofree char *password = am_setup_password(group, problems);
 	const AmSmtpClientConfig client = {
 		.connect_ms = (guint)am_config_int(group, "connect_time"),
 		.command_ms = (guint)am_config_int(group, "command_time"),
@@ -96,12 +100,20 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.probe_ms = (guint)am_config_int(group, "probe"),
 		.keep_max = (guint)am_config_int(group, "keep"),
 		.hostname = hostname,
+		.auth_user = am_config_string(group, "auth_user"),
+		.auth_password = password,
+		.auth_mechanisms = mechanisms,
+		.is_auth_required = am_config_bool(group, "auth_required"),
+		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
 		.has_xforward = am_config_bool(group, "xforward"),
 		.chunking = setup_chunking(group),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
 	};
-	return am_smtp_pool_new(&client);
+	AmSmtpPool *pool = am_smtp_pool_new(&client);
+	if (password != NULL)
+		explicit_bzero(password, strlen(password));
+	return pool;
 }
 
 static void
@@ -137,6 +149,7 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 
 	setup_check_routes(config, problems);
 	am_tls_free(setup_tls(am_config_group(config, "next_hop", NULL), problems));
+	g_free(am_setup_password(am_config_group(config, "next_hop", NULL), problems));
 	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);
 	/* scripts are run once, to see whether they declare what is right */
 	AmPolicyThread *thread =

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "session/session.h"
+#include "wire/sasl.h"
 
 #define LISTENERS_KNOWN_CLIENTS 65536u /* beside those that are connected */
 #define LISTENERS_MILTER_ANSWER_MS (270 * 1000)
@@ -154,6 +155,46 @@ listeners_when_late(const AmConfigGroup *group)
 	return (AmLate)late;
 }
 
+static AmServerAuth
+listeners_auth(const AmConfigGroup *group)
+{
+	static const char *const words[] = { "no", "offered", "required" };
+	guint mode = 0;
+	while (strcmp(words[mode], am_config_string(group, "auth")) != 0)
+		mode++;
+	return (AmServerAuth)mode;
+}
+
+static void
+listeners_check_auth(const AmConfigGroup *group, GPtrArray *problems)
+{
+	const char *file = "";
+	guint line = 0;
+	if (listeners_auth(group) == AM_SERVER_AUTH_NO ||
+	    listeners_tls_mode(group) != AM_SERVER_PLAIN ||
+	    am_config_bool(group, "auth_without_tls"))
+		return;
+	(void)am_config_raw(group, "auth", &file, &line);
+	am_config_add_problem(problems, file != NULL ? file : "", line,
+			      "[listener %s] auth: needs tls, or auth_without_tls = yes",
+			      am_config_group_name(group));
+}
+
+/* The library's part, when a listener wants it. */
+static void
+listeners_init_sasl(const AmConfig *config, GPtrArray *listeners, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
+	gboolean is_wanted = FALSE;
+	for (guint i = 0; i < listeners->len; i++) {
+		const AmPoolListener *listener = g_ptr_array_index(listeners, i);
+		is_wanted |= listener->server.auth != AM_SERVER_AUTH_NO;
+	}
+	if (is_wanted && !am_sasl_init_server(am_config_string(core, "sasl_directory"), &error))
+		am_config_add_problem(problems, "", 0, "%s", error->message);
+}
+
 static AmPoolListener *
 listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
 	       GPtrArray *problems)
@@ -169,6 +210,9 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->xclient_clients = listeners_trusted(group, "xclient_clients", problems);
 	listener->limits = listeners_limits(group, core, problems);
 	listener->tls = listeners_tls(group, problems);
+	listener->auth_mechanisms =
+		g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
+	listeners_check_auth(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
 	listener->protocol = listeners_protocol(group);
 	listener->answer_us = listeners_answer_ms(group, core, listener->protocol) * 1000;
@@ -195,6 +239,11 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.is_proxied = am_config_bool(group, "proxy_protocol"),
 		.tls_mode = listeners_tls_mode(group),
 		.tls = listener->tls,
+		.auth = listeners_auth(group),
+		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
+		.auth_mechanisms = listener->auth_mechanisms,
+		.auth_service = am_config_string(group, "auth_service"),
+		.auth_realm = am_config_string(group, "auth_realm"),
 	};
 	listener->milter = (AmMilterConfig){
 		.spool_directory = listener->server.spool_directory,
@@ -217,6 +266,7 @@ am_session_listeners(const AmGeneration *generation, const char *hostname, GPtrA
 				listeners_make(generation,
 					       g_ptr_array_index(generation->listeners, i),
 					       hostname, problems));
+	listeners_init_sasl(generation->config, listeners, problems);
 	return listeners;
 }
 
@@ -232,5 +282,6 @@ am_session_check(const AmConfig *config, GPtrArray *problems)
 		am_clients_free(listeners_trusted(group, "xclient_clients", problems));
 		am_limits_free(listeners_limits(group, core, problems));
 		am_tls_free(listeners_tls(group, problems));
+		listeners_check_auth(group, problems);
 	}
 }

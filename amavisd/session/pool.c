@@ -35,6 +35,7 @@ am_pool_listener_free(AmPoolListener *listener)
 	am_clients_free(listener->xclient_clients);
 	am_limits_free(listener->limits);
 	am_tls_free(listener->tls);
+	g_free(listener->auth_mechanisms);
 	g_free(listener);
 }
 

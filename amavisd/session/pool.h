@@ -39,6 +39,7 @@ typedef struct {
 	AmClients *xclient_clients;  /* owned; NULL: none */
 	AmLimits *limits;	   /* owned; NULL none */
 	AmTls *tls;		   /* owned; NULL plain */
+	char *auth_mechanisms;	   /* owned */
 	gint64 idle_us;
 	gint64 answer_us; /* from the end of a mail to its answer */
 	AmLate when_late;

@@ -99,6 +99,8 @@ am_smtp_mail_command(const AmSmtpCommandContext *context, const AmSmtpTransactio
 			g_string_append_printf(out, " ENVID=%s", envelope->envid);
 	}
 	am_smtp_append_promises(context, envelope, out);
+	if ((context->extensions & AM_SMTP_AUTH) != 0 && command_is_word(envelope->auth, FALSE))
+		g_string_append_printf(out, " AUTH=%s", envelope->auth); /* RFC 4954 5 */
 	g_string_append(out, "\r\n");
 	return g_strdup(out->str);
 }

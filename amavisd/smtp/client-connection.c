@@ -31,6 +31,7 @@ am_smtp_connection_free(AmSmtpConnection *connection)
 		return;
 	am_stream_free(connection->stream);
 	g_free(connection->key);
+	g_free(connection->auth_offered);
 	g_free(connection->remote);
 	g_free(connection);
 }
@@ -130,6 +131,7 @@ am_smtp_parse_extensions(const char *text)
 		{ "REQUIRETLS", AM_SMTP_REQUIRETLS },
 		{ "MT-PRIORITY", AM_SMTP_PRIORITY },
 		{ "DELIVERBY", AM_SMTP_DELIVERBY },
+		{ "AUTH", AM_SMTP_AUTH },
 	};
 	guint extensions = 0;
 	const char *line = strchr(text, '\n'); /* the first line is the peer's name */
@@ -169,6 +171,8 @@ connection_learn(AmSmtpConnection *connection, const char *text)
 	connection->extensions = am_smtp_parse_extensions(text);
 	connection->limits = am_smtp_parse_limits(text);
 	g_autofree char *xforward = am_smtp_extension_text(text, "XFORWARD");
+	g_free(connection->auth_offered);
+	connection->auth_offered = am_smtp_extension_text(text, "AUTH");
 	connection->xforward = xforward != NULL ? am_xclient_parse_keywords(xforward) : 0;
 }
 
@@ -256,6 +260,8 @@ connection_start_tls(AmSmtpConnection *connection, const char *host, gboolean *h
 	}
 	*has_failed_tls = FALSE;
 	connection->extensions = 0; /* what was said in the clear is forgotten */
+	connection->xforward = 0;
+	g_clear_pointer(&connection->auth_offered, g_free);
 	return connection_say_hello(connection, connection->is_lmtp ? "LHLO" : "EHLO", &is_unknown,
 				    failure);
 }
@@ -295,6 +301,8 @@ connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_l
 	}
 	if (mode != AM_CLIENT_PLAIN && is_offered &&
 	    !connection_start_tls(connection, host, has_failed_tls, failure))
+		return NULL;
+	if (!am_smtp_authenticate(connection, host, failure))
 		return NULL;
 	connection->born_us = connection->used_us = g_get_monotonic_time();
 	return g_steal_pointer(&connection);

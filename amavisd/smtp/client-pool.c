@@ -32,6 +32,9 @@ am_smtp_pool_new(const AmSmtpClientConfig *config)
 	AmSmtpPool *pool = g_new0(AmSmtpPool, 1);
 	pool->config = *config;
 	pool->config.hostname = g_strdup(config->hostname);
+	pool->config.auth_user = g_strdup(config->auth_user);
+	pool->config.auth_password = g_strdup(config->auth_password);
+	pool->config.auth_mechanisms = g_strdup(config->auth_mechanisms);
 	g_mutex_init(&pool->kept_lock);
 	pool->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, kept_free);
 	return pool;
@@ -120,6 +123,12 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_hash_table_unref(pool->kept);
 	g_mutex_clear(&pool->kept_lock);
 	am_tls_free(pool->config.tls);
+	if (pool->config.auth_password != NULL)
+		explicit_bzero((char *)pool->config.auth_password,
+			       strlen(pool->config.auth_password));
+	g_free((char *)pool->config.auth_password);
+	g_free((char *)pool->config.auth_user);
+	g_free((char *)pool->config.auth_mechanisms);
 	g_free((char *)pool->config.hostname);
 	g_free(pool);
 }

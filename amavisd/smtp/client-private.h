@@ -98,6 +98,7 @@ typedef enum {
 	AM_SMTP_REQUIRETLS = 1 << 9, /* RFC 8689 */
 	AM_SMTP_PRIORITY = 1 << 10,  /* RFC 6710 */
 	AM_SMTP_DELIVERBY = 1 << 11, /* RFC 2852 */
+	AM_SMTP_AUTH = 1 << 12,	     /* RFC 4954 */
 } AmSmtpExtensions;
 
 /* What a peer says it takes at most (RFC 9422); 0 not said. */
@@ -114,6 +115,7 @@ typedef struct {
 	char *remote; /* "127.0.0.1:10025" */
 	gboolean is_lmtp;
 	guint extensions;   /* AmSmtpExtensions */
+	char *auth_offered; /* mechanisms, NULL none */
 	guint xforward;	    /* set of AmXclientAttribute, 0 no XFORWARD */
 	AmSmtpLimits limits;
 	guint n_mails; /* transactions begun */
@@ -169,6 +171,12 @@ typedef enum {
  * DONE, *is_own tells whether it is ours or the peer's answer to MAIL. */
 AmAttempt am_smtp_attempt(AmSmtpConnection *connection, AmSmtpTransaction *transaction,
 			  GPtrArray *batch, AmReply **failure, gboolean *is_own);
+
+/* ---- client-auth.c ------------------------------------------------------------------------- */
+
+/* Authenticates as the configuration says.  FALSE with *failure, a 4xx: it did not work, and the
+ * connection is dropped. */
+gboolean am_smtp_authenticate(AmSmtpConnection *connection, const char *host, AmReply **failure);
 
 /* ---- client-xforward.c --------------------------------------------------------------------- */
 

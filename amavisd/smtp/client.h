@@ -39,6 +39,11 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	guint probe_ms;      /* idle longer than this: NOOP before use */
 	guint keep_max;      /* kept connections for each next hop */
 	const char *hostname; /* for EHLO */
+	/* AUTH (RFC 4954); am_sasl_init_client() was called.  The pool has copies. */
+	const char *auth_user; /* NULL: none */
+	const char *auth_password, *auth_mechanisms;
+	gboolean is_auth_required; /* also when it is not offered */
+	gboolean is_auth_clear;	   /* without TLS, too */
 	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
 	AmChunking chunking;

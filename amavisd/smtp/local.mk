@@ -1,4 +1,5 @@
 libamavisd_la_SOURCES += \
+	amavisd/smtp/client-auth.c \
 	amavisd/smtp/client-bdat.c \
 	amavisd/smtp/client-command.c \
 	amavisd/smtp/client-connection.c \
@@ -16,6 +17,7 @@ libamavisd_la_SOURCES += \
 	amavisd/smtp/route.c \
 	amavisd/smtp/route.h \
 	amavisd/smtp/server-bdat.c \
+	amavisd/smtp/server-auth.c \
 	amavisd/smtp/server-commands.c \
 	amavisd/smtp/server-data.c \
 	amavisd/smtp/server-extensions.c \

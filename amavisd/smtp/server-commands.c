@@ -56,6 +56,7 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
 	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8");
 	am_server_announce_extensions(server, text);
+	am_server_announce_auth(server, text);
 	am_server_announce_xclient(server, text);
 	if (am_server_offers_tls(server))
 		g_string_append(text, "\nSTARTTLS");
@@ -170,6 +171,12 @@ command_check_mail(AmSmtpServer *server, AmEnvelope *envelope, const char *param
 	AmReply *reply = am_server_mail_params(envelope, params);
 	if (reply != NULL)
 		return reply;
+	/* RFC 4954 5: whom we do not know cannot say who somebody else is */
+	if (envelope->auth != NULL && server->config->auth != AM_SERVER_AUTH_NO &&
+	    *envelope->authenticated == '\0') {
+		g_free(envelope->auth);
+		envelope->auth = g_strdup("<>");
+	}
 	guint64 limit = server->config->size_limit;
 	if (limit > 0 && envelope->declared_size > 0 && (guint64)envelope->declared_size > limit)
 		return am_reply_new(552, "5.3.4", "Message is larger than this system takes");
@@ -184,6 +191,10 @@ command_mail(AmSmtpServer *server, const char *argument)
 	const char *params;
 	if (server->envelope != NULL) {
 		am_server_refuse(server, 503, "5.5.1", "Nested MAIL");
+		return;
+	}
+	if (am_server_needs_auth(server)) {
+		am_server_refuse(server, 530, "5.7.0", "Authentication required");
 		return;
 	}
 	char *sender = command_read_path(server, argument, TRUE, &params);
@@ -368,7 +379,7 @@ static const struct {
 	{ "SEND", command_not_here, COMMAND_PLAIN },
 	{ "SOML", command_not_here, COMMAND_PLAIN },
 	{ "SAML", command_not_here, COMMAND_PLAIN },
-	{ "AUTH", command_not_here, COMMAND_PLAIN },
+	{ "AUTH", am_server_auth, COMMAND_LONG | COMMAND_ARGUMENT },
 	{ "STARTTLS", command_starttls, COMMAND_NO_ARGUMENT | COMMAND_CLEAR },
 	{ "GET", command_http, COMMAND_LONG },
 	{ "POST", command_http, COMMAND_LONG },

@@ -9,6 +9,7 @@
 #include "smtp/server.h"
 #include "smtp/xclient.h"
 #include "wire/proxy.h"
+#include "wire/sasl.h"
 
 typedef enum {
 	SERVER_GREETING, /* nothing said yet */
@@ -16,6 +17,7 @@ typedef enum {
 	SERVER_COMMAND,	 /* waits for a command */
 	SERVER_DATA,	 /* between 354 and the final dot */
 	SERVER_BDAT,	 /* in a chunk */
+	SERVER_AUTH,	 /* waits for the client's next message of an AUTH */
 	SERVER_STARTTLS, /* TLS begins when the reply that says so is on its way */
 	SERVER_CLOSING,	 /* the last reply is on its way */
 } ServerPhase;
@@ -57,6 +59,8 @@ struct _AmSmtpServer {
 	gboolean may_xforward, may_xclient;
 	char *authenticated; /* who the client is, NULL or "" nobody */
 	gint64 progress_us;  /* monotonic: when the last command was complete */
+	AmSasl *sasl;	     /* while AUTH is under way */
+	char *auth_mechanism;
 	guint errors_in_row; /* commands refused with 5xx */
 
 	/* The transaction: envelope is NULL outside one. */
@@ -105,6 +109,19 @@ void am_server_starttls(AmSmtpServer *server); /* the command */
 gboolean am_server_begin_tls(AmSmtpServer *server);
 /* Logs what was agreed on, once. */
 void am_server_tell_tls(AmSmtpServer *server);
+
+/* -- server-auth.c -- */
+
+/* Longest line within AUTH (RFC 4954 4). */
+#define AM_SERVER_AUTH_LINE_MAX 12288
+void am_server_announce_auth(const AmSmtpServer *server, GString *text); /* for EHLO */
+/* AUTH is required and not there yet. */
+gboolean am_server_needs_auth(const AmSmtpServer *server);
+void am_server_auth(AmSmtpServer *server, const char *argument); /* the command */
+/* A line within AUTH. */
+void am_server_auth_line(AmSmtpServer *server, const char *line, gsize line_len);
+void am_server_cancel_auth(AmSmtpServer *server, int code, const char *enhanced, const char *text);
+void am_server_forget_auth(AmSmtpServer *server); /* one that is under way */
 
 /* -- server-xclient.c -- */
 

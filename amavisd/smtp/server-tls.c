@@ -50,6 +50,7 @@ am_server_begin_tls(AmSmtpServer *server)
 	/* RFC 3207 4.2: whatever the client said in the clear is forgotten */
 	g_clear_pointer(&server->helo, g_free);
 	g_clear_pointer(&server->authenticated, g_free);
+	am_server_forget_auth(server);
 	am_server_forget_xforward(server);
 	server->is_extended = FALSE;
 	if (am_stream_buffered(server->stream) > 0) {

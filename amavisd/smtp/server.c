@@ -69,6 +69,7 @@ am_smtp_server_free(AmSmtpServer *server)
 	g_free(server->peer_address);
 	g_free(server->helo);
 	am_reply_free(server->chunk_reply);
+	am_server_forget_auth(server);
 	g_free(server->authenticated);
 	g_free(server);
 }
@@ -138,19 +139,29 @@ server_read_command(AmSmtpServer *server)
 	const char *line;
 	gsize len;
 	gboolean is_crlf;
-	AmReadResult result =
-		am_stream_try_line(server->stream, AM_SERVER_LINE_MAX, &line, &len, &is_crlf);
+	gboolean is_auth = server->phase == SERVER_AUTH;
+	AmReadResult result = am_stream_try_line(
+		server->stream, is_auth ? AM_SERVER_AUTH_LINE_MAX : AM_SERVER_LINE_MAX, &line, &len,
+		&is_crlf);
 	server->progress_us = result == AM_READ_OK || result == AM_READ_LONG
 				      ? g_get_monotonic_time()
 				      : server->progress_us;
+	if (result == AM_READ_LONG && is_auth) {
+		am_server_cancel_auth(server, 500, "5.5.6", "Authentication line is too long");
+		return AM_READ_OK;
+	}
 	if (result == AM_READ_LONG) {
 		am_server_refuse(server, 500, "5.5.2", "Line too long");
 		return AM_READ_OK;
 	}
 	if (result != AM_READ_OK)
 		return result;
-	if (!is_crlf && !server->config->is_bare_normalised)
+	if (!is_crlf && is_auth && !server->config->is_bare_normalised)
+		am_server_cancel_auth(server, 500, "5.5.2", "Line must end in CRLF");
+	else if (!is_crlf && !server->config->is_bare_normalised)
 		am_server_refuse(server, 500, "5.5.2", "Line must end in CRLF");
+	else if (is_auth)
+		am_server_auth_line(server, line, len);
 	else
 		am_server_command(server, line, len);
 	return AM_READ_OK;

@@ -24,6 +24,13 @@ typedef enum {
 	AM_SERVER_IMPLICIT, /* from the first byte on (RFC 8314) */
 } AmServerTls;
 
+/* How a listener uses AUTH (RFC 4954). */
+typedef enum {
+	AM_SERVER_AUTH_NO,
+	AM_SERVER_AUTH_OFFERED,
+	AM_SERVER_AUTH_REQUIRED, /* no mail is taken before it */
+} AmServerAuth;
+
 typedef struct {
 	gboolean is_lmtp;
 	const char *hostname;    /* our own name, for greeting, EHLO and Received */
@@ -43,6 +50,11 @@ typedef struct {
 	gboolean is_proxied; /* every connection begins with a header of the PROXY protocol */
 	AmServerTls tls_mode;
 	const AmTls *tls; /* NULL when plain */
+	AmServerAuth auth; /* unless NO, am_sasl_init_server() was called */
+	gboolean is_auth_clear;	     /* AUTH without TLS */
+	const char *auth_mechanisms; /* that may be used, blanks between */
+	const char *auth_service;    /* of SASL: "smtp" */
+	const char *auth_realm;	     /* NULL hostname */
 } AmSmtpServerConfig; /* borrowed, outlives the server; one for each listener */
 
 typedef struct {

@@ -2,6 +2,8 @@ libamavisd_la_SOURCES += \
 	amavisd/wire/connect.c \
 	amavisd/wire/proxy.c \
 	amavisd/wire/proxy.h \
+	amavisd/wire/sasl.c \
+	amavisd/wire/sasl.h \
 	amavisd/wire/server.h \
 	amavisd/wire/stream-address.c \
 	amavisd/wire/stream.c \

@@ -3,7 +3,8 @@
  */
 
 /* Feeds a client's bytes to the SMTP server.  The first byte says how: 1 LMTP, 2 bare CR and LF are
- * repaired, 4 BINARYMIME is taken, 8 XCLIENT is allowed.  What must hold whatever comes in: the pieces
+ * repaired, 4 BINARYMIME is taken, 8 XCLIENT is allowed, 16
+ * AUTH is offered.  What must hold whatever comes in: the pieces
  * it arrives in make no difference, replies are well-formed, each transaction ends once, and a mail
  * of text has no bare CR or LF. */
 
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "wire/sasl.h"
 
 #define INPUT_MAX 16384 /* bytes, less than a socket's buffer */
 
@@ -127,6 +130,10 @@ fuzz_run(guint8 flags, const guint8 *data, gsize size, gsize piece)
 		.is_binary = (flags & 4) != 0,
 		.listener = "in",
 		.policy_banks = banks,
+		.auth = (flags & 16) != 0 ? AM_SERVER_AUTH_OFFERED : AM_SERVER_AUTH_NO,
+		.is_auth_clear = TRUE,
+		.auth_mechanisms = "PLAIN LOGIN EXTERNAL", /* SCRAM is never twice the same */
+		.auth_service = "smtp",
 	};
 	Fake fake = { .mails = g_string_new(NULL), .is_proxy = (flags & 8) != 0 };
 	g_autoptr(GString) wire = g_string_new(NULL);
@@ -156,6 +163,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
 	if (size < 1 || size > INPUT_MAX)
 		return 0;
+	g_assert_true((data[0] & 16) == 0 || am_sasl_init_server(NULL, NULL));
 	g_autoptr(GString) whole = fuzz_run(data[0], data + 1, size - 1, size);
 	g_autoptr(GString) bytes = fuzz_run(data[0], data + 1, size - 1, 1);
 	g_autoptr(GString) pieces = fuzz_run(data[0], data + 1, size - 1, 7);
