@@ -258,13 +258,15 @@ class Sink(socketserver.ThreadingTCPServer):
 
     def __init__(self, case, script=None, port=0, keywords=("PIPELINING", "8BITMIME", "SIZE 0",
                                                             "ENHANCEDSTATUSCODES"), delay=0,
-                 certificate=None, address="127.0.0.1"):
+                 certificate=None, address="127.0.0.1", tls_keywords=()):
         super().__init__((address, port), SinkSession)
         self.port = self.server_address[1]
         self.mails = []          # (sender, [recipients], bytes)
         self.half = []           # bytes of DATA that never saw a final dot
         self.script = script or {}
-        self.keywords = keywords
+        self.keywords = keywords # with CHUNKING it takes BDAT
+        self.tls_keywords = tls_keywords # and these inside TLS
+        self.commands = []       # lines of MAIL, RCPT, DATA, BDAT as they came
         self.delay = delay
         self.tls = None          # with a certificate STARTTLS is offered
         self.encrypted = 0       # handshakes
@@ -320,16 +322,21 @@ class SinkSession(socketserver.StreamRequestHandler):
                 return
             text = line.decode("utf-8", "replace").strip()
             verb = text.split(" ")[0].upper()
+            if verb in ("MAIL", "RCPT", "DATA", "BDAT"):
+                with server.lock:
+                    server.commands.append(text)
             if verb in ("EHLO", "LHLO"):
                 lmtp = verb == "LHLO"
                 words = ["sink.example.org"] + list(server.keywords)
-                if server.tls and not isinstance(self.connection, ssl.SSLSocket):
+                if isinstance(self.connection, ssl.SSLSocket):
+                    words += server.tls_keywords
+                elif server.tls:
                     words.append("STARTTLS")
                 reply = "\r\n".join("250%s%s" % ("-" if i < len(words) - 1 else " ", w)
                                     for i, w in enumerate(words))
                 ok = self.answer(verb, reply)
             elif verb == "MAIL":
-                sender, recipients = None, []
+                sender, recipients, self.chunks = None, [], []
                 ok = self.answer(verb, "250 2.1.0 Ok")
                 if ok:
                     sender, recipients = re.search(r"<(.*?)>", text).group(1), []
@@ -344,6 +351,8 @@ class SinkSession(socketserver.StreamRequestHandler):
                 ok = self.answer(verb, "354 go ahead" if recipients else "554 5.5.1 no recipients")
                 if ok:
                     ok = self.data(sender, recipients, lmtp)
+            elif verb == "BDAT":
+                ok = self.chunk(text.upper().split(), sender, recipients, lmtp)
             elif verb == "QUIT":
                 self.answer(verb, "221 2.0.0 bye")
                 return
@@ -377,9 +386,18 @@ class SinkSession(socketserver.StreamRequestHandler):
             if line == b".\r\n":
                 break
             parts.append(line[1:] if line.startswith(b".") else line)
+        return self.take(b"".join(parts), sender, recipients, lmtp)
+
+    def chunk(self, words, sender, recipients, lmtp):
+        self.chunks.append(self.rfile.read(int(words[1])))
+        if words[2:] == ["LAST"]:
+            return self.take(b"".join(self.chunks), sender, recipients, lmtp)
+        return self.answer("BDAT", "250 2.0.0 Ok")
+
+    def take(self, data, sender, recipients, lmtp):
         if self.server.delay:
             time.sleep(self.server.delay)
-        mail = (sender, list(recipients), b"".join(parts))
+        mail = (sender, list(recipients), data)
         if lmtp:
             ok = True
             for r in recipients:
