@@ -87,7 +87,7 @@ on_mail(gpointer user, AmMail *mail)
 {
 	Fake *fake = user;
 	const AmEnvelope *envelope = mail->envelope;
-	gboolean is_lmtp = strstr(envelope->protocol, "LMTP") != NULL;
+	gboolean is_lmtp = strstr(envelope->protocol, "LMTP") != NULL || envelope->is_prdr;
 	GPtrArray *replies = g_ptr_array_new_with_free_func((GDestroyNotify)am_reply_free);
 	fake->taken++;
 	fake->total_bytes += am_spool_size(mail->spool);

@@ -172,6 +172,23 @@ static const Dialogue dialogues[] = {
 	{ "binary not offered", BINARY "BDAT 1 LAST\r\na", "220 250 501:5.5.4 503:5.5.1 503:5.5.1",
 	  "" },
 
+	/* PRDR */
+	{ "PRDR", HELLO "MAIL FROM:<a@example.org> PRDR\r\n" RCPT
+		  "RCPT TO:<x@example.net>\r\nBDAT 0 LAST\r\nNOOP\r\n",
+	  R_LOPEN "353 250:2.6.0 550:5.7.1 250:2.0.0 250:2.0.0",
+	  "ESMTP <a@example.org> <b@example.net> <x@example.net> []\n" },
+	{ "PRDR with DATA", HELLO "MAIL FROM:<a@example.org> PRDR\r\n"
+				  "RCPT TO:<x@example.net>\r\nDATA\r\n.\r\nNOOP\r\n",
+	  R_OPEN "354 353 550:5.7.1 250:2.0.0 250:2.0.0",
+	  "ESMTP <a@example.org> <x@example.net> []\n" },
+	{ "PRDR, the whole fails", HELLO "MAIL FROM:<a@example.org> PRDR\r\n" RCPT
+					 "RCPT TO:<x@example.net>\r\nDATA\r\n\n.\r\n\r\n.\r\n",
+	  R_LOPEN "354 550:5.6.11", "" },
+	{ "PRDR in LMTP", "LHLO client.example\r\nMAIL FROM:<a@example.org> PRDR\r\n",
+	  "220 250 555:5.5.4", "", .is_lmtp = TRUE },
+	{ "PRDR with a value", HELLO "MAIL FROM:<a@example.org> PRDR=1\r\n", "220 250 501:5.5.4",
+	  "" },
+
 	/* LMTP */
 	{ "LMTP", LOPEN "BDAT 2\r\n\r\nBDAT 0 LAST\r\n", R_LOPEN "250:2.0.0 250:2.6.0 550:5.7.1",
 	  "LMTP <a@example.org> <b@example.net> <x@example.net> [\\r\\n]\n", .is_lmtp = TRUE },

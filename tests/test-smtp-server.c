@@ -87,7 +87,7 @@ test_keywords(void)
 	g_assert_cmpstr(talk.wire->str, ==,
 			"250-filter.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n"
 			"250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-SMTPUTF8\r\n"
-			"250-MT-PRIORITY\r\n250-DELIVERBY\r\n250-LIMITS RCPTMAX=250\r\n"
+			"250-MT-PRIORITY\r\n250-DELIVERBY\r\n250-LIMITS RCPTMAX=250\r\n250-PRDR\r\n"
 			"250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n");
 	talk_end(&talk);
 }

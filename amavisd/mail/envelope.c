@@ -63,6 +63,7 @@ am_envelope_reset(AmEnvelope *envelope)
 	envelope->body = AM_BODY_UNSPECIFIED;
 	envelope->smtputf8 = FALSE;
 	envelope->requires_tls = FALSE;
+	envelope->is_prdr = FALSE;
 	envelope->has_priority = FALSE;
 	envelope->priority = 0;
 	envelope->by_mode = '\0';

@@ -30,6 +30,7 @@ typedef struct {
 	char *envid;          /* ENVID= xtext as given, NULL none */
 	char *auth;           /* AUTH= xtext as given, NULL none */
 	gboolean requires_tls; /* REQUIRETLS (RFC 8689) */
+	gboolean is_prdr;      /* each recipient gets a reply to the mail, although this is SMTP */
 	gboolean has_priority;
 	int priority;         /* MT-PRIORITY (RFC 6710), -9 to 9 */
 	char by_mode;         /* DELIVERBY (RFC 2852): 'R' return, 'N' notify, '\0' none */

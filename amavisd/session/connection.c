@@ -136,7 +136,8 @@ connection_on_mail(gpointer user, AmMail *mail)
 	connection_set_deadline(connection, mail);
 	am_relief_call(&pool->relief);
 	GPtrArray *replies =
-		pool->ops->run(connection->thread, mail, connection->listener->server.is_lmtp);
+		pool->ops->run(connection->thread, mail,
+			       connection->listener->server.is_lmtp || mail->envelope->is_prdr);
 	connection_on_abandon(connection); /* no longer in work */
 	return replies;
 }

@@ -244,13 +244,14 @@ static void
 data_deliver(AmSmtpServer *server)
 {
 	guint n_recipients = server->envelope->recipients->len;
+	gboolean is_prdr = server->envelope->is_prdr;
 	AmMail *mail =
 		am_mail_new(g_steal_pointer(&server->envelope), g_steal_pointer(&server->spool));
 	mail->arrival_us = mail->envelope->time_us;
 	mail->start_us = server->start_us;
 	mail->received_us = g_get_monotonic_time();
 	g_autoptr(GPtrArray) replies = server->ops->on_mail(server->user, mail);
-	guint n = server->config->is_lmtp ? n_recipients : 1;
+	guint n = server->config->is_lmtp || is_prdr ? n_recipients : 1;
 	if (replies == NULL || replies->len != n) {
 		am_error("mail ended with %u replies instead of %u",
 			 replies != NULL ? replies->len : 0, n);
@@ -258,8 +259,14 @@ data_deliver(AmSmtpServer *server)
 		data_reply_all(server, n_recipients, reply);
 		return;
 	}
+	/* PRDR: the replies stand between these two, and each is the last word on its recipient.  A
+	 * mail that fails as a whole has but one reply, as without. */
+	if (is_prdr)
+		am_server_reply(server, 353, NULL, "A reply for each recipient follows");
 	for (guint i = 0; i < n; i++)
 		am_server_queue_reply(server, g_ptr_array_index(replies, i));
+	if (is_prdr)
+		am_server_reply(server, 250, "2.0.0", "The replies above stand");
 }
 
 void

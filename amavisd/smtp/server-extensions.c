@@ -3,7 +3,8 @@
  */
 
 /* Extensions of MAIL whose promise a filter can only pass on to the next hop: REQUIRETLS (RFC 8689),
- * MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852), and LIMITS (RFC 9422).
+ * MT-PRIORITY (RFC 6710), DELIVERBY (RFC 2852), and LIMITS (RFC 9422).  And PRDR (draft-hall-prdr), which is our own: a reply for each
+ * recipient, see server-data.c.
  *
  *     priority = "-" %x31-39 / DIGIT                          RFC 6710 4.1, -9 to 9
  *     by       = ["-" / "+"] 1*9DIGIT ";" ("R" / "N") ["T"]   RFC 2852 4
@@ -25,6 +26,8 @@ am_server_announce_extensions(const AmSmtpServer *server, GString *text)
 {
 	g_string_append_printf(text, "\nMT-PRIORITY\nDELIVERBY\nLIMITS RCPTMAX=%u",
 			       server->config->recipient_limit);
+	if (!server->config->is_lmtp) /* which has it by itself */
+		g_string_append(text, "\nPRDR");
 	if (server->config->is_binary)
 		g_string_append(text, "\nBINARYMIME");
 	if (am_stream_tls(server->stream) != NULL) /* RFC 8689 2: only inside TLS */
@@ -36,6 +39,8 @@ am_server_check_extensions(const AmSmtpServer *server, const AmEnvelope *envelop
 {
 	if (envelope->body == AM_BODY_BINARYMIME && !server->config->is_binary)
 		return am_reply_new(501, "5.5.4", "Bad value of parameter BODY");
+	if (envelope->is_prdr && server->config->is_lmtp)
+		return am_reply_new(555, "5.5.4", "Unsupported parameter: PRDR");
 	if (envelope->requires_tls && am_stream_tls(server->stream) == NULL)
 		return am_reply_new(530, "5.7.0", "REQUIRETLS needs a connection with TLS");
 	return NULL;

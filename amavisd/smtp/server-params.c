@@ -126,6 +126,13 @@ params_requiretls(ParamTarget *target, const char *value)
 }
 
 static gboolean
+params_prdr(ParamTarget *target, const char *value)
+{
+	target->envelope->is_prdr = TRUE;
+	return value == NULL;
+}
+
+static gboolean
 params_priority(ParamTarget *target, const char *value)
 {
 	return value != NULL && am_server_param_priority(target->envelope, value);
@@ -187,7 +194,7 @@ static const ParamRow mail_rows[] = {
 	{ "SIZE", params_size }, { "BODY", params_body },   { "SMTPUTF8", params_smtputf8 },
 	{ "RET", params_ret },	 { "ENVID", params_envid }, { "AUTH", params_auth },
 	{ "REQUIRETLS", params_requiretls }, { "MT-PRIORITY", params_priority },
-	{ "BY", params_by },	 { NULL, NULL },
+	{ "BY", params_by },	 { "PRDR", params_prdr },   { NULL, NULL },
 };
 static const ParamRow rcpt_rows[] = {
 	{ "NOTIFY", params_notify },

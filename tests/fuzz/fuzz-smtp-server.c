@@ -60,7 +60,8 @@ fuzz_on_mail(gpointer user, AmMail *mail)
 	Fake *fake = user;
 	const AmEnvelope *envelope = mail->envelope;
 	gsize size = am_spool_size(mail->spool);
-	guint n = strstr(envelope->protocol, "LMTP") != NULL ? envelope->recipients->len : 1;
+	gboolean is_each = strstr(envelope->protocol, "LMTP") != NULL || envelope->is_prdr;
+	guint n = is_each ? envelope->recipients->len : 1;
 	g_autofree char *bytes = g_malloc(size + 1);
 	g_assert_cmpint(am_read_at(am_spool_fd(mail->spool), bytes, size, 0, NULL), ==,
 			(gssize)size);

@@ -6,7 +6,6 @@ times, limits."""
 import os
 import shutil
 import smtplib
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -46,7 +45,7 @@ class Chunks(unittest.TestCase):
         self.assertRegex(self.chunk(client, b"Subject: x\r\n\r\n.\r\n..a\r"), "^250")
         self.assertRegex(self.chunk(client, b"\n.\r\nend", True), "^250 .*queued as S1")
         self.assertEqual(body(sink.wait(1)[0][2]), b".\r\n..a\r\n.\r\nend\r\n")
-        # the connection goes on, with DATA and with a virus that is found
+        # the connection goes on, with DATA
         self.assertRegex(client.mail(rig.message()), "^250")
 
     def test_large_and_pipelined(self):
@@ -128,13 +127,12 @@ class Chunks(unittest.TestCase):
         postfix.wait(1)
         self.assertIn(b"\n.\nend\n", postfix.mails()[0])
 
-    def test_exim_sends_chunks(self):
-        exim = os.environ.get("AM_EXIM") or shutil.which("exim4") or ""
-        if not exim:
+    def exim(self, daemon, mail, *recipients):
+        """Sends by Exim; its log."""
+        program = os.environ.get("AM_EXIM") or shutil.which("exim4") or ""
+        if not program:
             self.skipTest("no exim4")
         rig.need_root()
-        sink = rig.Sink(self)
-        daemon = rig.Daemon(self, forward=sink.port)
         directory = tempfile.mkdtemp(prefix="amavisd-exim-")
         self.addCleanup(shutil.rmtree, directory)
         os.chmod(directory, 0o777)
@@ -145,14 +143,29 @@ class Chunks(unittest.TestCase):
                     "begin routers\nout:\n  driver = manualroute\n  route_list = * 127.0.0.1\n"
                     "  self = send\n  transport = out\n"
                     "begin transports\nout:\n  driver = smtp\n  port = %d\n  hosts_avoid_tls = *\n"
-                    % (exim, directory, directory, daemon.port))
-        subprocess.run([exim, "-C", directory + "/exim.conf", "-odf", "-i", "-f", "a@example.org",
-                        "rcpt@example.org"], input=rig.message("from exim", ".\n..\nend\n"),
-                       check=True, timeout=60)
-        data = sink.wait(1)[0][2]
-        self.assertEqual(body(data), b".\r\n..\r\nend\r\n")
+                    % (program, directory, directory, daemon.port))
+        # what a process without privileges cannot write to the log goes to stderr
+        done = subprocess.run([program, "-C", directory + "/exim.conf", "-odf", "-i",
+                               "-f", "a@example.org"] + list(recipients), input=mail, check=True,
+                              timeout=60, stderr=subprocess.PIPE)
         with open(directory + "/mainlog") as f:
-            self.assertRegex(f.read(), r"=> rcpt@example\.org .* K ")
+            return f.read() + done.stderr.decode()
+
+    def test_exim_sends_chunks(self):
+        sink = rig.Sink(self)
+        daemon = rig.Daemon(self, forward=sink.port)
+        log = self.exim(daemon, rig.message("from exim", ".\n..\nend\n"), "rcpt@example.org")
+        self.assertEqual(body(sink.wait(1)[0][2]), b".\r\n..\r\nend\r\n")
+        self.assertRegex(log, r"=> rcpt@example\.org .* K ")
+
+    def test_exim_hears_each_recipient(self):
+        """PRDR: what LMTP says of each recipient, in SMTP."""
+        sink = rig.Sink(self, {"RCPT bad@example.org": "550 5.1.1 nobody"})
+        daemon = rig.Daemon(self, forward=sink.port)
+        log = self.exim(daemon, rig.message(), "good@example.org", "bad@example.org")
+        self.assertRegex(log, r"=> good@example\.org .*PRDR")
+        self.assertRegex(log, r"\*\* bad@example\.org .*550 5\.1\.1")
+        self.assertEqual(sink.wait(1)[0][1], ["good@example.org"])
 
 
 class Promises(unittest.TestCase):
