@@ -135,12 +135,16 @@ try_double_free(const Try *try)
 	free(p);
 	free(q);
 #pragma GCC diagnostic push
+#ifndef __clang__ /* which does not know it */
 #pragma GCC diagnostic ignored "-Wuse-after-free"
+#endif
 	free(p);
 #pragma GCC diagnostic pop
 	return 0;
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winfinite-recursion" /* with sanitizers gcc sees through it */
 static __attribute__((noinline)) int
 overflow(volatile char *above)
 {
@@ -148,6 +152,7 @@ overflow(volatile char *above)
 	frame[0] = (char)(above[0] + 1);
 	return above == frame ? 0 : overflow(frame) + frame[0];
 }
+#pragma GCC diagnostic pop
 
 static int
 try_stack(const Try *try)
