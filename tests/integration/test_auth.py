@@ -200,6 +200,18 @@ class Xclient(unittest.TestCase):
             self.assertEqual(client.docmd("XCLIENT", "ADDR=192.0.2.7")[0], 550)
             self.assertEqual(client.docmd("XFORWARD", "ADDR=192.0.2.7")[0], 550)
 
+    def test_postfix_behind(self):
+        postfix = rig.Postfix(self, "smtpd_authorized_xforward_hosts = 127.0.0.0/8")
+        daemon = rig.Daemon(self, forward=postfix.port)
+        with smtplib.SMTP("127.0.0.1", daemon.port) as client:
+            client.ehlo()
+            self.assertEqual(client.docmd("XFORWARD", "NAME=a.example ADDR=192.0.2.7 PORT=99 PROTO=ESMTP "
+                                          "HELO=h.example IDENT=4XyZ SOURCE=REMOTE")[0], 250)
+            client.sendmail("sender@example.org", ["rcpt@example.org"], rig.message())
+        log = postfix.dir + "/maillog"
+        rig.wait_for("Postfix's log", lambda: "orig_client=a.example[192.0.2.7]" in open(log).read())
+        self.assertIn("orig_queue_id=4XyZ", open(log).read())
+
 
 if __name__ == "__main__":
     unittest.main()
