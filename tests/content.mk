@@ -57,3 +57,7 @@ tests_plugins_hostile_am_hostile_la_LIBADD = $(GLIB_LIBS)
 noinst_PROGRAMS += tests/bench/inspect-bench
 tests_bench_inspect_bench_SOURCES = tests/bench/inspect-bench.c
 tests_bench_inspect_bench_LDADD = $(TEST_LIBS)
+noinst_PROGRAMS += tests/bench/worker-bench
+tests_bench_worker_bench_SOURCES = tests/bench/worker-bench.c tests/zygote-rig.c tests/zygote-rig.h
+tests_bench_worker_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_worker_bench_LDADD = $(TEST_LIBS)

@@ -20,7 +20,8 @@ am_reader_init(AmReader *reader, int fd, guint64 offset, guint64 len, AmDigest *
 	reader->next = offset;
 	reader->end = offset + len;
 	reader->digest = digest;
-	reader->window = g_malloc(AM_READER_BYTES);
+	/* memory that is given back is overwritten: not more than can be filled */
+	reader->window = g_malloc(MIN(AM_READER_BYTES, len + 1));
 }
 
 void

@@ -25,6 +25,8 @@
 
 #define PIECE_BYTES ((gsize)256 << 10) /* of this size the kernel exchanges pages more cheaply */
 #define MAPPED_BYTES ((gsize)1 << 20)  /* as set in inspect.c: a larger one is mapped by itself */
+#define STACK_BYTES ((gsize)32 << 10)  /* most mails stay within */
+#define NEAR_BYTES 2048		       /* of stack below the caller */
 #define FRAME_BYTES 256		       /* of am_scrub_stack() itself, with some to spare */
 
 #if AM_CAN_SCRUB
@@ -125,16 +127,18 @@ am_scrub_stack(void)
 		return;
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0) - FRAME_BYTES;
+	uintptr_t near = here - NEAR_BYTES;
 	bottom = scrub_find_bottom(bottom != 0 ? bottom : here & ~(page - 1), page);
 	uintptr_t start = bottom;
-	if (here - start > 2 * PIECE_BYTES) { /* a mail that went deep: not again each time */
-		uintptr_t end = (here - PIECE_BYTES) & ~(page - 1);
+	if (near - start > STACK_BYTES) { /* what few mails reach costs nothing for the others */
+		uintptr_t end = (near - STACK_BYTES) & ~(page - 1);
 		if (madvise((void *)start, end - start, MADV_DONTNEED) == 0)
 			start = end;
 	}
-	/* not by memset(), which would overwrite the way back to here */
-	volatile guint64 *word = (volatile guint64 *)(start & ~(uintptr_t)7);
-	for (; (uintptr_t)word < (here & ~(uintptr_t)7); word++)
+	explicit_bzero((void *)start, near - start);
+	/* the rest not by a function, which would overwrite the way back to here */
+	for (volatile guint64 *word = (volatile guint64 *)(near & ~(uintptr_t)7);
+	     (uintptr_t)word < (here & ~(uintptr_t)7); word++)
 		*word = 0;
 }
 
