@@ -1,6 +1,6 @@
 AM_CONTENT_TESTS = tests/test-sandbox tests/test-types tests/test-header-checks tests/test-inspect \
-	tests/test-zygote tests/test-hostile tests/test-decoders tests/test-ambiguity tests/test-passwords \
-	tests/test-names
+	tests/test-zygote tests/test-hostile tests/test-without tests/test-decoders \
+	tests/test-ambiguity tests/test-passwords tests/test-names
 check_PROGRAMS += $(AM_CONTENT_TESTS)
 TESTS += $(AM_CONTENT_TESTS)
 tests_test_sandbox_SOURCES = tests/test-sandbox.c
@@ -44,6 +44,12 @@ tests_test_zygote_SOURCES = tests/test-zygote.c tests/zygote-rig.c tests/zygote-
 tests_test_zygote_LDADD = $(TEST_LIBS)
 tests_test_hostile_SOURCES = tests/test-hostile.c tests/zygote-rig.c tests/zygote-rig.h
 tests_test_hostile_LDADD = $(TEST_LIBS)
+tests_test_without_SOURCES = tests/test-without.c
+tests_test_without_LDADD = $(TEST_LIBS)
+# programs on a kernel that knows less
+check_PROGRAMS += tests/launch-without
+tests_launch_without_SOURCES = tests/launch-without.c
+tests_launch_without_LDADD = $(CORE_LIBS)
 # a scanner in hostile hands, in a folder of its own
 check_LTLIBRARIES += tests/plugins/hostile/am-hostile.la
 tests_plugins_hostile_am_hostile_la_SOURCES = tests/plugins/hostile.c \

@@ -62,6 +62,8 @@ libamavisd_la_SOURCES += \
 	amavisd/content/runner.h \
 	amavisd/content/sandbox-landlock.c \
 	amavisd/content/sandbox-private.h \
+	amavisd/content/sandbox-probe.c \
+	amavisd/content/sandbox-probe.h \
 	amavisd/content/sandbox-program.c \
 	amavisd/content/sandbox-program.h \
 	amavisd/content/sandbox-seccomp.c \

@@ -110,6 +110,50 @@ am_sandbox_landlock_abi(void)
 	return MAX(abi, 0); /* ENOSYS, or switched off at boot */
 }
 
+/* What came with which ABI (2 only brought what may be allowed).  All but the first are walls behind a
+ * wall: seccomp has the same. */
+static const struct {
+	long abi;
+	const char *what, *since;
+} landlock_parts[] = {
+	{ 1, "files", "Linux 5.13, CONFIG_SECURITY_LANDLOCK, \"landlock\" in lsm= at boot" },
+	{ 3, "cutting files off", "Linux 6.2" },
+	{ 4, "TCP", "Linux 6.7" },
+	{ 5, "controlling devices", "Linux 6.10" },
+	{ 6, "signals and abstract sockets", "Linux 6.12" },
+};
+
+char *
+am_sandbox_landlock_words(void)
+{
+	long abi = am_sandbox_landlock_abi();
+	GString *text = g_string_new(NULL);
+	g_string_append_printf(text, "ABI %ld: ", abi);
+	for (gsize i = 0; i < G_N_ELEMENTS(landlock_parts); i++)
+		if (landlock_parts[i].abi <= abi)
+			g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
+					       landlock_parts[i].what);
+	return g_string_free(text, abi < 1);
+}
+
+char *
+am_sandbox_missing(gboolean *is_needed)
+{
+	long abi = am_sandbox_landlock_abi();
+	GString *text = g_string_new(NULL);
+	*is_needed = abi < 1;
+	if (abi < 1) {
+		g_string_append_printf(text, "Landlock (%s)", landlock_parts[0].since);
+		return g_string_free(text, FALSE);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(landlock_parts); i++)
+		if (landlock_parts[i].abi > abi)
+			g_string_append_printf(text, "%sLandlock for %s (%s; seccomp has it)",
+					       text->len > 0 ? ", " : "", landlock_parts[i].what,
+					       landlock_parts[i].since);
+	return g_string_free(text, FALSE);
+}
+
 /* A ruleset that allows nothing; -1 with error. */
 static int
 landlock_new(long abi, LandlockRuleset *attributes, GError **error)
@@ -137,18 +181,12 @@ landlock_enter(int ruleset, GError **error)
 }
 
 gboolean
-am_sandbox_landlock(const AmSandboxLimits *limits, GString *missing, gboolean *is_there,
-		    GError **error)
+am_sandbox_landlock(const AmSandboxLimits *limits, gboolean *is_there, GError **error)
 {
 	long abi = am_sandbox_landlock_abi();
 	*is_there = abi >= 1;
-	if (abi < 1) {
-		g_string_append(missing, "Landlock");
+	if (abi < 1)
 		return TRUE;
-	}
-	if (abi < 4)
-		g_string_append_printf(missing, "Landlock for TCP (ABI %ld; seccomp has it)", abi);
-
 	LandlockRuleset attributes;
 	g_auto(AmFd) ruleset = landlock_new(abi, &attributes, error);
 	return ruleset >= 0 && landlock_add_paths(ruleset, limits, attributes.fs, error) &&

@@ -96,10 +96,31 @@ sandbox_set_limits(const AmSandboxLimits *limits, GError **error)
 			     error);
 }
 
+/* Whether to go on. */
+static gboolean
+sandbox_accept(gboolean has_landlock, gboolean is_best_effort, char **missing, GError **error)
+{
+	gboolean is_needed;
+	*missing = am_sandbox_missing(&is_needed);
+	if (has_landlock || is_best_effort)
+		return TRUE;
+	g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE,
+		    "sandbox: the kernel has no %s; [content] sandbox = best-effort would go on "
+		    "without it",
+		    *missing);
+	g_clear_pointer(missing, g_free);
+	return FALSE;
+}
+
+gboolean
+am_sandbox_check(gboolean is_best_effort, char **missing, GError **error)
+{
+	return sandbox_accept(am_sandbox_landlock_abi() >= 1, is_best_effort, missing, error);
+}
+
 gboolean
 am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error)
 {
-	g_autoptr(GString) lacks = g_string_new(NULL);
 	gboolean has_landlock = FALSE;
 
 	if (!sandbox_set_limits(limits, error))
@@ -109,17 +130,13 @@ am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error)
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "sandbox: prctl failed");
 		return FALSE;
 	}
-	if (!am_sandbox_landlock(limits, lacks, &has_landlock, error))
+	if (!am_sandbox_landlock(limits, &has_landlock, error))
 		return FALSE;
-	if (!has_landlock && !limits->is_best_effort) {
-		g_set_error_literal(error, AM_ERROR, AM_ERROR_RESOURCE,
-				    "sandbox: the kernel has no Landlock; [content] sandbox = "
-				    "best-effort would go on without it");
-		return FALSE;
-	}
-	if (!am_sandbox_seccomp(error))
+	g_autofree char *lacks = NULL;
+	if (!sandbox_accept(has_landlock, limits->is_best_effort, &lacks, error) ||
+	    !am_sandbox_seccomp(error))
 		return FALSE;
 	if (missing != NULL)
-		*missing = g_string_free(g_steal_pointer(&lacks), FALSE);
+		*missing = g_steal_pointer(&lacks);
 	return TRUE;
 }

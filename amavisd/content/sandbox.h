@@ -21,10 +21,19 @@ typedef struct {
 	gboolean is_best_effort;    /* go on without what the kernel lacks (said in *missing) */
 } AmSandboxLimits;
 
-/* After TRUE there is no way back for the process. *missing (may be NULL): what the kernel lacks,
- * "" nothing; to be freed. */
+/* After TRUE there is no way back for the process.  *missing (may be NULL): as am_sandbox_missing(). */
 gboolean am_sandbox_enter(const AmSandboxLimits *limits, char **missing, GError **error);
 
+/* What the kernel lacks, with the version or setting that has it, "" nothing; to be freed.  *is_needed:
+ * a part is missing that nothing else makes up for. */
+char *am_sandbox_missing(gboolean *is_needed);
+/* What of Landlock is in use, in words; NULL: it is not there. To be freed. */
+char *am_sandbox_landlock_words(void);
+/* Before anything is started: TRUE when workers can enter.  What is missing all the same is in *missing
+ * (to be freed, "" nothing). */
+gboolean am_sandbox_check(gboolean is_best_effort, char **missing, GError **error);
+/* How many system calls are allowed, allowed for some arguments, and end the process. */
+void am_sandbox_count_calls(guint *n_allowed, guint *n_partly, guint *n_killing);
 /* The name of the system call with that number; to be freed. */
 char *am_sandbox_call_name(int number);
 

@@ -32,7 +32,6 @@
 #include "content/channel.h"
 #include "content/host.h"
 #include "content/reuse.h"
-#include "content/sandbox.h"
 #include "content/scrub.h"
 #include "mail/exchange.h"
 #include "mail/fd.h"
@@ -133,27 +132,28 @@ worker_prepare_plugins(AmRegistry *registry, GError **error)
 	return TRUE;
 }
 
-static gboolean
-worker_enter_sandbox(const AmWorkerSetup *setup, const char *work, const char *spool,
-		     GError **error)
+void
+am_worker_limits(const AmWorkerSetup *setup, AmSandboxLimits *limits)
 {
-	g_autofree char *missing = NULL;
-	AmSandboxLimits limits = {
-		.work_directory = work,
-		.spool_directory = spool,
+	*limits = (AmSandboxLimits){
 		.memory_bytes = setup->memory_bytes,
 		.file_bytes = MAX(setup->limits.max_expansion_bytes, (guint64)1 << 32),
 		.cpu_seconds = setup->time_s,
 		.descriptors = EXTRA_DESCRIPTORS,
 		.is_best_effort = setup->is_best_effort,
 	};
-	if (!am_sandbox_enter(&limits, &missing, error))
-		return FALSE;
-	if (missing != NULL && *missing != '\0') {
-		g_autofree char *text = g_strdup_printf("the sandbox lacks: %s", missing);
-		worker_log(AM_LOG_WARNING, text);
-	}
-	return TRUE;
+}
+
+/* What the kernel lacks was said by the zygote. */
+static gboolean
+worker_enter_sandbox(const AmWorkerSetup *setup, const char *work, const char *spool,
+		     GError **error)
+{
+	AmSandboxLimits limits;
+	am_worker_limits(setup, &limits);
+	limits.work_directory = work;
+	limits.spool_directory = spool;
+	return am_sandbox_enter(&limits, NULL, error);
 }
 
 /* The next connection; -1 when there is none any more. */

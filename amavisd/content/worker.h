@@ -9,6 +9,7 @@
 
 #include "content/inherited.h"
 #include "content/inspect.h"
+#include "content/sandbox.h"
 #include "content/stage.h"
 #include "content/types.h"
 #include "plugin/registry.h"
@@ -30,6 +31,8 @@ typedef struct {
 	AmInherited *inherited; /* what workers must not keep */
 } AmWorkerSetup;
 
+/* What confines a worker; the directories are the caller's to fill in. */
+void am_worker_limits(const AmWorkerSetup *setup, AmSandboxLimits *limits);
 /* Directories of the worker with that pid; to be freed. */
 char *am_worker_work_directory(const AmWorkerSetup *setup, pid_t pid);
 char *am_worker_spool_directory(const AmWorkerSetup *setup, pid_t pid);

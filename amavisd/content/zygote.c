@@ -33,6 +33,7 @@
 #include "content/names.h"
 #include "content/passwords.h"
 #include "content/runner.h"
+#include "content/sandbox.h"
 #include "content/watch.h"
 #include "content/worker.h"
 #include "log/log.h"
@@ -226,14 +227,26 @@ zygote_read_passwords(Zygote *zygote, GError **error)
 }
 
 static gboolean
+zygote_check_sandbox(const Zygote *zygote, GError **error)
+{
+	g_autofree char *missing = NULL;
+	if (!am_sandbox_check(zygote->setup.is_best_effort, &missing, error))
+		return FALSE;
+	if (*missing != '\0')
+		am_warning("content: the kernel lacks: %s", missing);
+	return TRUE;
+}
+
+static gboolean
 zygote_start(Zygote *zygote)
 {
 	g_autoptr(GError) error = NULL;
 	int channel[2];
 	zygote_configure(zygote);
 	zygote->setup.inherited = am_inherited_new(&error);
-	if (zygote->setup.inherited == NULL || !zygote_read_passwords(zygote, &error) ||
-	    !zygote_catch_signals(zygote, &error) || !am_channel_open(channel, &error)) {
+	if (zygote->setup.inherited == NULL || !zygote_check_sandbox(zygote, &error) ||
+	    !zygote_read_passwords(zygote, &error) || !zygote_catch_signals(zygote, &error) ||
+	    !am_channel_open(channel, &error)) {
 		zygote_error(zygote, error->message);
 		return FALSE;
 	}

@@ -27,6 +27,7 @@ static const Command commands[] = {
 	{ "scan", am_cmd_scan, "run the whole pipeline on one message, store and send nothing" },
 	{ "config", am_cmd_config, "check: find every error; show: what is in force and where from" },
 	{ "plugins", am_cmd_plugins, "what plugins are there, from where, with which settings" },
+	{ "sandbox", am_cmd_sandbox, "what holds content workers on this kernel, by trying it" },
 	{ "status", am_cmd_status, "how the running daemon fares" },
 	{ "reload", am_cmd_reload, "new configuration without refusing a connection" },
 	{ "quarantine", am_cmd_quarantine, "list, show, release, requeue, delete or expire stored mail" },

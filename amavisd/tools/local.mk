@@ -4,6 +4,7 @@ amavisctl_SOURCES = \
 	amavisd/tools/cmd-config.c \
 	amavisd/tools/cmd-plugins.c \
 	amavisd/tools/cmd-quarantine.c \
+	amavisd/tools/cmd-sandbox.c \
 	amavisd/tools/cmd-scan.c \
 	amavisd/tools/cmd-status.c \
 	amavisd/tools/release.c \

@@ -34,6 +34,7 @@ char *am_tool_safe(const char *text);
 int am_cmd_scan(int argc, char **argv);
 int am_cmd_config(int argc, char **argv);
 int am_cmd_plugins(int argc, char **argv);
+int am_cmd_sandbox(int argc, char **argv);
 int am_cmd_status(int argc, char **argv);
 int am_cmd_reload(int argc, char **argv);
 int am_cmd_quarantine(int argc, char **argv);
