@@ -12,6 +12,7 @@ include amavisd/wire/local.mk
 include amavisd/plugin/local.mk
 include amavisd/policy/local.mk
 include amavisd/milter/local.mk
+include amavisd/ampdp/local.mk
 include amavisd/smtp/local.mk
 include amavisd/content/local.mk
 include amavisd/pipeline/local.mk

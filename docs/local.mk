@@ -9,3 +9,4 @@ dist_doc_DATA += README.md docs/architecture.md docs/postfix.md
 dist_doc_DATA += docs/plugins.md
 dist_doc_DATA += docs/next-hop.md
 dist_doc_DATA += docs/milter.md
+dist_doc_DATA += docs/am-pdp.md

@@ -24,6 +24,7 @@ include tests/policy.mk
 include tests/content.mk
 include tests/pipeline.mk
 include tests/session.mk
+include tests/ampdp.mk
 include tests/tools.mk
 include tests/integration.mk
 include tests/fuzz/local.mk

@@ -267,7 +267,7 @@ static const ProblemCase problem_cases[] = {
 	  "f:2: [amavisd]: threads = \"many\" is not allowed; allowed: a whole number 1..1024; "
 	  "mails processed at the same time" },
 	{ "bad choice", "[listener in]\nprotocol = http\n",
-	  "f:2: [listener in]: protocol = \"http\" is not allowed; allowed: one of smtp, lmtp, milter; "
+	  "f:2: [listener in]: protocol = \"http\" is not allowed; allowed: one of smtp, lmtp, milter, am.pdp; "
 	  "what is spoken" },
 	{ "relative path", "[plugins]\ndirectory = lib\n",
 	  "f:2: [plugins]: directory = \"lib\" is not allowed; allowed: an absolute path; "

@@ -119,13 +119,15 @@ test_header(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_autofree char *text = stored(fixture, "quarantine");
 	g_autofree char *expected = g_strdup_printf(
 		"Return-Path: <a@example.org>\r\nX-Quarantine-ID: <%s>\r\nX-Quarantine-Size: %zu\r\n"
-		"X-Quarantine-Time: 2001-09-09T01:46:40Z\r\n"
+		"X-Quarantine-Secret: %s\r\nX-Quarantine-Time: 2001-09-09T01:46:40Z\r\n"
 		"X-Quarantine-Subject: Gr\xc3\xbc\xc3\x9f" "e  X-Forged: y\r\n"
 		"X-Amavis-Category: virus\r\nX-Amavis-Alert: virus: E  icar \r\n"
 		"X-Envelope-From: <a@example.org>\r\n"
 		"X-Envelope-To: <b@example.com>,\r\n\t<\"c d\"@example.com>\r\n"
 		"X-Envelope-To-Blocked: <b@example.com>\r\n%s",
-		fixture->mail->id, strlen(CONTENT), CONTENT);
+		fixture->mail->id, strlen(CONTENT), fixture->mail->secret, CONTENT);
+	g_assert_cmpuint(strlen(fixture->mail->secret), ==, AM_MAIL_ID_LEN);
+	g_assert_cmpstr(fixture->mail->secret, !=, fixture->mail->id);
 	g_assert_cmpstr(text, ==, expected);
 }
 

@@ -12,7 +12,7 @@ packages_demo="python3-minimal python3 procps"
 packages_test="openssl python3 procps postfix swaks sasl2-bin libsasl2-modules msmtp curl spamassassin spamd clamav-testfiles lua5.4 mandoc
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
 	libgsf-bin gzip rpm mount passwd git ca-certificates
-	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar"
+	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter"
 
 # Installs what is missing of the named sets; needs root only when something is.
 packages_install() {

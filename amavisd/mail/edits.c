@@ -222,6 +222,34 @@ am_edits_hash(const AmEdits *edits)
 	return hash;
 }
 
+gboolean
+am_edits_is_of_mail(const AmEdit *edit)
+{
+	return edit->op == AM_EDIT_REPLACE || edit->op == AM_EDIT_DELETE;
+}
+
+gboolean
+am_edits_is_undone(const AmEdits *edits, guint index)
+{
+	const AmEdit *edit = am_edits_get(edits, index);
+	for (guint i = index + 1; i < am_edits_count(edits); i++) {
+		const AmEdit *later = am_edits_get(edits, i);
+		if (am_edits_is_of_mail(later) && g_ascii_strcasecmp(later->name, edit->name) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+guint
+am_report_count_fields(const AmReport *report, const char *name)
+{
+	guint n = 0;
+	for (guint i = 0; report != NULL && i < report->fields->len; i++)
+		if (g_ascii_strcasecmp(((AmHeaderField *)report->fields->pdata[i])->name, name) == 0)
+			n++;
+	return n;
+}
+
 /* ---- plans */
 
 static guint

@@ -37,6 +37,13 @@ const AmEdit *am_edits_get(const AmEdits *edits, guint index);
 gboolean am_edits_equal(const AmEdits *a, const AmEdits *b);
 guint am_edits_hash(const AmEdits *edits);
 
+/* For clients that make the changes themselves.  Is it a change of the mail's own fields? */
+gboolean am_edits_is_of_mail(const AmEdit *edit);
+/* Does a later edit of the same fields make this one void?  (see am_edits_write()) */
+gboolean am_edits_is_undone(const AmEdits *edits, guint index);
+/* How many fields of that name the mail has; report may be NULL. */
+guint am_report_count_fields(const AmReport *report, const char *name);
+
 /* Gets the next piece of the mail; FALSE with error ends the writing. */
 typedef gboolean (*AmWriteFunc)(gconstpointer data, gsize len, gpointer user_data, GError **error);
 

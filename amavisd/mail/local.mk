@@ -20,6 +20,7 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/reply.h \
 	amavisd/mail/report-codec.c \
 	amavisd/mail/report-content.c \
+	amavisd/mail/release.h \
 	amavisd/mail/report-private.h \
 	amavisd/mail/report.c \
 	amavisd/mail/report.h \

@@ -45,6 +45,7 @@ am_mail_new(AmEnvelope *envelope, AmSpool *spool)
 {
 	AmMail *mail = g_new0(AmMail, 1);
 	am_mail_make_id(mail->id);
+	am_mail_make_id(mail->secret);
 	mail->envelope = envelope;
 	mail->spool = spool;
 	return mail;

@@ -22,6 +22,7 @@ typedef enum {
 
 typedef struct {
 	char id[AM_MAIL_ID_LEN + 1];
+	char secret[AM_MAIL_ID_LEN + 1]; /* who knows it may have the mail released; made like an id */
 	AmEnvelope *envelope; /* owned */
 	AmSpool *spool;       /* owned, finished */
 	AmReport *report;     /* owned; NULL until inspected, or when it could not be */

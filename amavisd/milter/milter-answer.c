@@ -75,41 +75,11 @@ answer_field(AmMilterServer *server, char answer, gint64 index, const char *name
 	am_milter_say(server, answer, data->data, data->len);
 }
 
-static guint
-answer_count_fields(const AmReport *report, const char *name)
-{
-	guint n = 0;
-	for (guint i = 0; report != NULL && i < report->fields->len; i++)
-		if (g_ascii_strcasecmp(((AmHeaderField *)report->fields->pdata[i])->name, name) ==
-		    0)
-			n++;
-	return n;
-}
-
-static gboolean
-answer_is_of_mail(const AmEdit *edit)
-{
-	return edit->op == AM_EDIT_REPLACE || edit->op == AM_EDIT_DELETE;
-}
-
-/* Does a later edit of the same field make this one void?  (mail/edits.h) */
-static gboolean
-answer_is_undone(const AmEdits *edits, guint index)
-{
-	const AmEdit *edit = am_edits_get(edits, index);
-	for (guint i = index + 1; i < am_edits_count(edits); i++) {
-		const AmEdit *later = am_edits_get(edits, i);
-		if (answer_is_of_mail(later) && g_ascii_strcasecmp(later->name, edit->name) == 0)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* Changes of the mail's own fields; they are counted before anything is added. */
 static void
 answer_change(AmMilterServer *server, const AmEdit *edit, const AmReport *report)
 {
-	guint n = answer_count_fields(report, edit->name);
+	guint n = am_report_count_fields(report, edit->name);
 	if (edit->op == AM_EDIT_DELETE) {
 		for (; n > 0; n--) /* from below, so that the numbers stay */
 			answer_field(server, AM_MILTER_CHANGE_HEADER, n, edit->name, "");
@@ -133,12 +103,12 @@ answer_edits(AmMilterServer *server, const AmMail *mail, const AmEdits *edits)
 		       may_add ? "change" : "add");
 	for (guint i = 0; i < n; i++) {
 		const AmEdit *edit = am_edits_get(edits, i);
-		if (answer_is_of_mail(edit) && may_change && !answer_is_undone(edits, i))
+		if (am_edits_is_of_mail(edit) && may_change && !am_edits_is_undone(edits, i))
 			answer_change(server, edit, mail->report);
 	}
 	for (guint i = 0; i < n && may_add; i++) {
 		const AmEdit *edit = am_edits_get(edits, i);
-		if (answer_is_of_mail(edit))
+		if (am_edits_is_of_mail(edit))
 			continue;
 		g_autofree char *value = answer_value(server, edit->value);
 		if (edit->op == AM_EDIT_PREPEND)

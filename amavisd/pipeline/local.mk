@@ -23,6 +23,10 @@ libamavisd_la_SOURCES += \
 	amavisd/pipeline/record-json.c \
 	amavisd/pipeline/record.c \
 	amavisd/pipeline/record.h \
+	amavisd/pipeline/release-remote.c \
+	amavisd/pipeline/release-report.c \
+	amavisd/pipeline/release.c \
+	amavisd/pipeline/release.h \
 	amavisd/pipeline/scan.c \
 	amavisd/pipeline/scan.h \
 	amavisd/pipeline/setup-auth.c \

@@ -11,6 +11,7 @@
 #include "config/generation.h"
 #include "mail/handback.h"
 #include "mail/mail.h"
+#include "mail/release.h"
 #include "pipeline/record.h"
 #include "plugin/registry.h"
 #include "policy/policy.h"
@@ -40,5 +41,7 @@ AmRecord *am_pipeline_check(AmPipelineThread *thread, AmMail *mail, AmConflict c
 			    AmHandback *handback);
 /* Copies, notices, counters, the log.  Takes record. */
 void am_pipeline_conclude(AmPipelineThread *thread, AmRecord *record);
+/* Out of quarantine, on a client's request: a reply (AmReply) for each recipient, at least one. */
+GPtrArray *am_pipeline_release(AmPipelineThread *thread, const AmReleaseRequest *request);
 /* inspect, scan and judge only: nothing stored, sent or counted (`amavisctl scan`).  Takes mail. */
 AmRecord *am_pipeline_try(AmPipelineThread *thread, AmMail *mail);

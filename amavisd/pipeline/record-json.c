@@ -400,6 +400,8 @@ json_record(Json *json, const AmRecord *record)
 	json_recipients(json, record);
 	json_replies(json, record);
 	json_text(json, "quarantine_location", record->quarantine_location);
+	json_text(json, "quarantine_secret",
+		  *record->quarantine_location != '\0' ? record->mail->secret : "");
 	json_text(json, "dsn_queue_id", record->dsn_queue_id);
 	json_text(json, "failure", record->failure);
 	json_timing(json, record);

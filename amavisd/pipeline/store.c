@@ -162,9 +162,11 @@ am_store_header(const AmMail *mail, const char *category, GPtrArray *disposition
 	GString *out = g_string_new("Return-Path: ");
 	store_append_address(out, mail->envelope->sender);
 	g_string_append_printf(out,
-			       "\r\nX-Quarantine-ID: <%s>\r\nX-Quarantine-Size: %" G_GUINT64_FORMAT
+			       "\r\nX-Quarantine-ID: <%s>\r\n" AM_STORE_SIZE "%" G_GUINT64_FORMAT
 			       "\r\n",
 			       mail->id, am_spool_size(mail->spool));
+	if (*mail->secret != '\0')
+		g_string_append_printf(out, AM_STORE_SECRET "%s\r\n", mail->secret);
 	store_append_time(out, mail->arrival_us);
 	if (mail->report != NULL)
 		store_append_text(out, "X-Quarantine-Subject", mail->report->subject,

@@ -20,6 +20,10 @@
 AmReply *am_store(AmRegistry *registry, const AmMail *mail, GPtrArray *dispositions,
 		  char **location, guint *n_stored, GError **error);
 
+/* Fields of the header in front that are read again. */
+#define AM_STORE_SIZE "X-Quarantine-Size: "
+#define AM_STORE_SECRET "X-Quarantine-Secret: "
+
 /* The fields put before a stored mail (amavisd-quarantine-file(5) lists them); recipients: of
  * AmDisposition.  To be freed. */
 char *am_store_header(const AmMail *mail, const char *category, GPtrArray *dispositions);

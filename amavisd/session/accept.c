@@ -55,7 +55,7 @@ static void
 accept_refuse(AmPool *pool, const AmPoolListener *listener, int fd, const char *code,
 	      const char *text)
 {
-	if (listener->protocol == AM_PROTOCOL_MILTER ||
+	if (listener->protocol == AM_PROTOCOL_MILTER || listener->protocol == AM_PROTOCOL_AM_PDP ||
 	    listener->server.tls_mode == AM_SERVER_IMPLICIT)
 		return; /* nothing can be said unasked */
 	g_autofree char *line = g_strdup_printf("%s %s %s\r\n", code, pool->hostname, text);

@@ -169,7 +169,7 @@ static const AmSmtpServerOps connection_ops = {
 /* ---- where the client delivers ------------------------------------------------------------- */
 
 static void
-connection_on_milter_mail(gpointer user, AmMail *mail, AmHandback *handback)
+connection_on_checked_mail(gpointer user, AmMail *mail, AmHandback *handback)
 {
 	AmConnection *connection = user;
 	AmPool *pool = connection->pool;
@@ -180,7 +180,7 @@ connection_on_milter_mail(gpointer user, AmMail *mail, AmHandback *handback)
 }
 
 static void
-connection_on_milter_done(gpointer user)
+connection_on_checked_done(gpointer user)
 {
 	AmConnection *connection = user;
 	connection->pool->ops->conclude(connection->thread, g_steal_pointer(&connection->record));
@@ -191,8 +191,26 @@ static const AmMilterOps connection_milter_ops = {
 	.on_recipient = connection_on_recipient,
 	.on_begin = connection_on_begin,
 	.on_abandon = connection_on_abandon,
-	.on_mail = connection_on_milter_mail,
-	.on_done = connection_on_milter_done,
+	.on_mail = connection_on_checked_mail,
+	.on_done = connection_on_checked_done,
+};
+
+static GPtrArray *
+connection_on_release(gpointer user, const AmReleaseRequest *request)
+{
+	AmConnection *connection = user;
+	am_relief_call(&connection->pool->relief);
+	return connection->pool->ops->release(connection->thread, request);
+}
+
+static const AmPdpOps connection_pdp_ops = {
+	.on_recipient = connection_on_recipient,
+	.on_begin = connection_on_begin,
+	.on_abandon = connection_on_abandon,
+	.on_mail = connection_on_checked_mail,
+	.on_done = connection_on_checked_done,
+	.on_deliver = connection_on_mail,
+	.on_release = connection_on_release,
 };
 
 /* ---- the connection ------------------------------------------------------------------------ */
@@ -212,6 +230,11 @@ connection_start_server(AmConnection *connection, AmStream *stream)
 		connection->kind = &am_milter_server_kind;
 		connection->server = am_milter_server_new(stream, &listener->milter,
 							  &connection_milter_ops, connection);
+		break;
+	case AM_PROTOCOL_AM_PDP:
+		connection->kind = &am_pdp_server_kind;
+		connection->server = am_pdp_server_new(stream, &listener->am_pdp,
+						       &connection_pdp_ops, connection);
 		break;
 	}
 }

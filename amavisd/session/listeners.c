@@ -116,11 +116,21 @@ listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
 static AmListenerProtocol
 listeners_protocol(const AmConfigGroup *group)
 {
-	static const char *const words[] = { "smtp", "lmtp", "milter" };
+	static const char *const words[] = { "smtp", "lmtp", "milter", "am.pdp" };
 	guint protocol = 0;
 	while (strcmp(words[protocol], am_config_string(group, "protocol")) != 0)
 		protocol++;
 	return (AmListenerProtocol)protocol;
+}
+
+static AmPdpRelease
+listeners_release(const AmConfigGroup *group)
+{
+	static const char *const words[] = { "secret", "any", "no" };
+	guint release = 0;
+	while (strcmp(words[release], am_config_string(group, "release")) != 0)
+		release++;
+	return (AmPdpRelease)release;
 }
 
 static AmServerTls
@@ -142,7 +152,9 @@ listeners_answer_ms(const AmConfigGroup *group, const AmConfigGroup *core,
 	gint64 most_ms = am_config_int(core, "max_mail_time");
 	if (am_config_has(group, "answer_time"))
 		return MIN(am_config_int(group, "answer_time"), most_ms);
-	return protocol == AM_PROTOCOL_MILTER ? MIN(LISTENERS_MILTER_ANSWER_MS, most_ms) : most_ms;
+	/* behind AM.PDP there is a milter, too */
+	gboolean is_milter = protocol == AM_PROTOCOL_MILTER || protocol == AM_PROTOCOL_AM_PDP;
+	return is_milter ? MIN(LISTENERS_MILTER_ANSWER_MS, most_ms) : most_ms;
 }
 
 static AmLate
@@ -252,6 +264,16 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.recipient_limit = listener->server.recipient_limit,
 		.listener = item->name,
 		.policy_banks = listener->server.policy_banks,
+	};
+	listener->am_pdp = (AmPdpConfig){
+		.spool_directory = listener->server.spool_directory,
+		.spool_memory = listener->server.spool_memory,
+		.size_limit = listener->server.size_limit,
+		.recipient_limit = listener->server.recipient_limit,
+		.listener = item->name,
+		.policy_banks = listener->server.policy_banks,
+		.mail_directories = am_config_list(group, "mail_directory"),
+		.release = listeners_release(group),
 	};
 	return listener;
 }

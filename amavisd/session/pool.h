@@ -12,6 +12,7 @@
 
 #include <glib.h>
 
+#include "ampdp/ampdp.h"
 #include "config/generation.h"
 #include "mail/handback.h"
 #include "milter/milter.h"
@@ -26,6 +27,7 @@ typedef enum {
 	AM_PROTOCOL_SMTP,
 	AM_PROTOCOL_LMTP,
 	AM_PROTOCOL_MILTER,
+	AM_PROTOCOL_AM_PDP,
 } AmListenerProtocol;
 
 typedef struct {
@@ -33,6 +35,7 @@ typedef struct {
 	AmListenerProtocol protocol;
 	AmSmtpServerConfig server; /* SMTP, LMTP */
 	AmMilterConfig milter;	   /* milter */
+	AmPdpConfig am_pdp;	   /* AM.PDP */
 	AmConflict conflict;	   /* where the client delivers */
 	AmClients *clients;	   /* owned */
 	AmClients *xforward_clients; /* owned; NULL: all */

@@ -11,6 +11,7 @@
 #include "config/generation.h"
 #include "mail/handback.h"
 #include "mail/mail.h"
+#include "mail/release.h"
 #include "mail/reply.h"
 #include "pipeline/record.h"
 
@@ -30,6 +31,8 @@ typedef struct {
 	AmRecord *(*check)(gpointer thread, AmMail *mail, AmConflict conflict,
 			   AmHandback *handback);
 	void (*conclude)(gpointer thread, AmRecord *record);
+	/* As am_pipeline_release(). */
+	GPtrArray *(*release)(gpointer thread, const AmReleaseRequest *request);
 } AmSessionOps;
 
 /* SIGTERM must be blocked in the calling thread and in all others there are; it is read from a

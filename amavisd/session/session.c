@@ -71,6 +71,12 @@ session_conclude(gpointer thread, AmRecord *record)
 	am_pipeline_conclude(thread, record);
 }
 
+static GPtrArray *
+session_release(gpointer thread, const AmReleaseRequest *request)
+{
+	return am_pipeline_release(thread, request);
+}
+
 static const AmSessionOps session_ops = {
 	.start = session_start,
 	.stop = session_stop,
@@ -81,6 +87,7 @@ static const AmSessionOps session_ops = {
 	.run = session_run_mail,
 	.check = session_check_mail,
 	.conclude = session_conclude,
+	.release = session_release,
 };
 
 /* A next hop that goes away is an error of a write, not a reason to die; what a terminal or an

@@ -18,7 +18,10 @@
 #include "mail/fd.h"
 #include "mail/spool.h"
 #include "plugin/registry.h"
-#include "tools/release.h"
+#include "pipeline/release.h"
+#include "pipeline/setup.h"
+
+#define QUARANTINE_SPOOL_MEMORY (1u << 20)
 
 typedef struct {
 	char *config, *store, *older_than;
@@ -32,30 +35,11 @@ typedef struct {
 	const AmQuarantineOps *ops;
 } Quarantine;
 
-typedef struct {
-	const char *id; /* NULL: all */
-	GPtrArray *found;
-} QuarantineSearch;
-
 static gboolean
 quarantine_collect(const AmQuarantineItem *item, gpointer user_data)
 {
-	QuarantineSearch *search = user_data;
-	if (search->id != NULL && strcmp(search->id, item->id) != 0)
-		return TRUE;
-	g_ptr_array_add(search->found, am_stored_mail_new(item));
-	return search->id == NULL;
-}
-
-static GPtrArray *
-quarantine_find(Quarantine *q, const char *id, GError **error)
-{
-	QuarantineSearch search = { id, g_ptr_array_new_with_free_func(
-						(GDestroyNotify)am_stored_mail_free) };
-	if (q->ops->list(q->instance->data, quarantine_collect, &search, error))
-		return search.found;
-	g_ptr_array_unref(search.found);
-	return NULL;
+	g_ptr_array_add(user_data, am_stored_mail_new(item));
+	return TRUE;
 }
 
 static void
@@ -117,8 +101,9 @@ quarantine_json(JsonBuilder *builder, const AmStoredMail *mail)
 static int
 quarantine_list(Quarantine *q, char **ids G_GNUC_UNUSED, GError **error)
 {
-	g_autoptr(GPtrArray) mails = quarantine_find(q, NULL, error);
-	if (mails == NULL)
+	g_autoptr(GPtrArray) mails =
+		g_ptr_array_new_with_free_func((GDestroyNotify)am_stored_mail_free);
+	if (!q->ops->list(q->instance->data, quarantine_collect, mails, error))
 		return 1;
 	if (!q->is_json) {
 		for (guint i = 0; i < mails->len; i++)
@@ -158,19 +143,40 @@ quarantine_show(Quarantine *q, char **ids, GError **error)
 	}
 }
 
+static gboolean
+quarantine_release_mail(Quarantine *q, const AmStoredMail *mail, AmReleaseKind kind,
+			gboolean *is_temporary, GError **error)
+{
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	const char *configured =
+		am_config_string(am_config_group(q->settings, "amavisd", NULL), "hostname");
+	const AmReleaseRequest request = { .kind = kind,
+					   .recipients = (const char *const *)q->recipients };
+	AmReleaseContext context = { .config = q->settings,
+				     .hostname = configured != NULL ? configured
+								    : g_get_host_name(),
+				     .spool_directory = g_get_tmp_dir(),
+				     .spool_memory = QUARANTINE_SPOOL_MEMORY };
+	context.pool = am_setup_pool(q->settings, context.hostname, problems);
+	g_autoptr(AmReleased) released = NULL;
+	if (problems->len > 0) {
+		g_autofree char *text = am_config_problem_to_string(problems->pdata[0]);
+		g_set_error_literal(error, AM_ERROR, AM_ERROR_CONFIG, text);
+	} else {
+		released = am_release(&context, q->instance, mail, &request, error);
+	}
+	am_smtp_pool_free(context.pool);
+	return released != NULL && am_released_judge(released, is_temporary, error);
+}
+
 static int
 quarantine_release_one(Quarantine *q, const char *id, AmReleaseKind kind, GError **error)
 {
 	gboolean is_temporary = FALSE;
-	g_autoptr(GPtrArray) mails = quarantine_find(q, id, error);
-	if (mails == NULL)
+	g_autoptr(AmStoredMail) mail = am_stored_mail_find(q->instance, id, error);
+	if (mail == NULL)
 		return 1;
-	if (mails->len == 0) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "no mail of that id");
-		return 1;
-	}
-	if (am_release(q->settings, q->instance, mails->pdata[0], kind,
-		       (const char *const *)q->recipients, &is_temporary, error)) {
+	if (quarantine_release_mail(q, mail, kind, &is_temporary, error)) {
 		printf("%s %s\n", id, kind == AM_RELEASE ? "released" : "requeued");
 		return 0;
 	}

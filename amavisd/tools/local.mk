@@ -7,8 +7,6 @@ amavisctl_SOURCES = \
 	amavisd/tools/cmd-sandbox.c \
 	amavisd/tools/cmd-scan.c \
 	amavisd/tools/cmd-status.c \
-	amavisd/tools/release.c \
-	amavisd/tools/release.h \
 	amavisd/tools/tool.h \
 	amavisd/tools/zygote-child.c \
 	amavisd/tools/zygote-child.h

@@ -100,3 +100,7 @@ check_PROGRAMS += tests/fuzz/fuzz-program
 tests_fuzz_fuzz_program_SOURCES = tests/fuzz/fuzz-program.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_program_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_program_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+check_PROGRAMS += tests/fuzz/fuzz-ampdp
+tests_fuzz_fuzz_ampdp_SOURCES = tests/fuzz/fuzz-ampdp.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_ampdp_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_ampdp_LDFLAGS = $(AM_FUZZ_LDFLAGS)

@@ -1,0 +1,62 @@
+/* Copyright (C) 2026 the amavisd authors
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+ */
+#pragma once
+
+/* AM.PDP, Amavis' policy delegation protocol, server side (version_server 2): a client that has a
+ * mail in a file asks what is to become of it, or has mail released from quarantine.  See
+ * docs/am-pdp.md.  A state machine fed by whatever has arrived (wire/server.h); it waits only while
+ * the pipeline has the mail. */
+
+#include <glib.h>
+
+#include "mail/handback.h"
+#include "mail/mail.h"
+#include "mail/release.h"
+#include "mail/reply.h"
+#include "wire/server.h"
+#include "wire/stream.h"
+
+typedef enum {
+	AM_PDP_RELEASE_SECRET, /* to who knows the mail's secret */
+	AM_PDP_RELEASE_ANY,    /* to everybody who may connect */
+	AM_PDP_RELEASE_NO,
+} AmPdpRelease;
+
+typedef struct {
+	const char *spool_directory;
+	guint64 spool_memory; /* bytes before a spool goes to disk */
+	guint64 size_limit;   /* bytes, 0 none */
+	guint recipient_limit;
+	const char *listener;
+	const char *const *policy_banks;
+	const char *const *mail_directories; /* where clients' mail files may be; NULL nowhere */
+	AmPdpRelease release;
+} AmPdpConfig; /* borrowed, outlives the server; one for each listener */
+
+typedef struct {
+	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
+	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
+				 const AmRecipient *recipient);
+	/* May a request be taken into work now?  NULL: yes, and exactly one of on_mail, on_deliver
+	 * and on_abandon follows.  Otherwise the refusal. */
+	AmReply *(*on_begin)(gpointer user);
+	void (*on_abandon)(gpointer user);
+	/* The client delivers: as AmMilterOps.  The handback is initialised; mail and handback are
+	 * valid until on_done. */
+	void (*on_mail)(gpointer user, AmMail *mail, AmHandback *handback);
+	void (*on_done)(gpointer user); /* frees the mail */
+	/* We deliver; takes mail.  Replies as AmSmtpServerOps.on_mail: one for all. */
+	GPtrArray *(*on_deliver)(gpointer user, AmMail *mail);
+	/* Out of quarantine: a reply (AmReply) for each recipient, at least one. */
+	GPtrArray *(*on_release)(gpointer user, const AmReleaseRequest *request);
+} AmPdpOps;
+
+typedef struct _AmPdpServer AmPdpServer;
+
+/* Takes the stream. */
+AmPdpServer *am_pdp_server_new(AmStream *stream, const AmPdpConfig *config, const AmPdpOps *ops,
+			       gpointer user);
+
+/* For the session. */
+extern const AmServerKind am_pdp_server_kind;
