@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "content/inspect.h"
+#include "content/sandbox-private.h"
 #include "mail/fd.h"
 
 #define DESCRIPTORS_WATCHED 256 /* the lowest numbers that are not in use */
@@ -118,12 +119,43 @@ reuse_add_plugins(AmReuse *reuse, AmRegistry *registry)
 	reuse_add_region(reuse, NULL, host, host + sizeof(AmHost));
 }
 
+#if AM_SANDBOX_ASAN
+/* Between a plugin's variables there is what AddressSanitizer keeps watch over. */
+__attribute__((no_sanitize("address"))) static void
+region_copy(const Region *region)
+{
+	for (gsize i = 0; i < region->len; i++)
+		*(volatile guint8 *)(region->copy + i) = *(volatile guint8 *)(region->start + i);
+}
+
+__attribute__((no_sanitize("address"))) static gboolean
+region_is_same(const Region *region)
+{
+	gsize i = 0;
+	while (i < region->len && *(volatile guint8 *)(region->start + i) == region->copy[i])
+		i++;
+	return i == region->len;
+}
+#else
+static void
+region_copy(const Region *region)
+{
+	memcpy(region->copy, region->start, region->len);
+}
+
+static gboolean
+region_is_same(const Region *region)
+{
+	return memcmp(region->start, region->copy, region->len) == 0;
+}
+#endif
+
 static char *
 reuse_check_regions(const AmReuse *reuse)
 {
 	for (guint i = 0; i < reuse->regions->len; i++) {
 		const Region *region = &g_array_index(reuse->regions, Region, i);
-		if (memcmp(region->start, region->copy, region->len) == 0)
+		if (region_is_same(region))
 			continue;
 		return region->name != NULL
 			       ? g_strdup_printf("plugin %s keeps state in static data",
@@ -264,10 +296,8 @@ am_reuse_start(AmReuse *reuse, GError **error)
 		}
 		reuse->directories[i].changed = st.st_mtim;
 	}
-	for (guint i = 0; i < reuse->regions->len; i++) {
-		Region *region = &g_array_index(reuse->regions, Region, i);
-		memcpy(region->copy, region->start, region->len);
-	}
+	for (guint i = 0; i < reuse->regions->len; i++)
+		region_copy(&g_array_index(reuse->regions, Region, i));
 	reuse_find_descriptors(reuse);
 	reuse->pages = reuse_pages(reuse);
 	return TRUE;
