@@ -147,6 +147,8 @@ test_encoded(void)
 		{ "begin 64 a.exe", FALSE },
 		{ "begin 644", FALSE },
 		{ "begin to read", FALSE },
+		{ "-----BEGIN PGP MESSAGE-----", TRUE },
+		{ "-----BEGIN PGP SIGNATURE-----", FALSE },
 		{ " begin 644 a.exe", FALSE },
 		{ "b", FALSE },
 		{ "", FALSE },

@@ -241,6 +241,28 @@ test_cut_off(void)
 	run_clear(&run);
 }
 
+/* What libarchive takes for an empty stream is not one; what wants too much memory is not begun. */
+static void
+test_short_streams(void)
+{
+	static const guint8 hello[] = "\x1f\x8b\x08\0\0\0\0\0\0\3\xcb\x48\xcd\xc9\xc9\xe7\2\0"
+				      "\x20\x30\x3a\x36\6\0\0";
+	static const guint8 lzma[] = "\x5d\0\0\0\x60\xff\xff\xff\xff\xff\xff\xff\xff\0abc";
+	Run run;
+	run_init(&run, "a.gz", hello, sizeof hello);
+	g_assert_cmphex(run.decode.marks, ==, 0);
+	run_clear(&run);
+	for (gsize missing = 1; missing < 12; missing++) {
+		run_init(&run, "a.gz", hello, sizeof hello - missing);
+		g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
+		run_clear(&run);
+	}
+	run_init(&run, "a.lzma", lzma, sizeof lzma);
+	g_assert_cmpstr(run.decode.reasons->str, ==,
+			"lzma: its dictionary is larger than 1 GiB ");
+	run_clear(&run);
+}
+
 /* All members share the same bytes. */
 static void
 test_overlap(void)
@@ -560,6 +582,7 @@ main(int argc, char **argv)
 	g_test_add_func("/archive-hostile/zips", test_zips);
 	g_test_add_func("/archive-hostile/two-zips", test_two_zips);
 	g_test_add_func("/archive-hostile/cut-off", test_cut_off);
+	g_test_add_func("/archive-hostile/short-streams", test_short_streams);
 	g_test_add_func("/archive-hostile/marks", test_marks);
 	g_test_add_func("/archive-hostile/overlap", test_overlap);
 	g_test_add_func("/archive-hostile/broken-directory", test_broken_directory);

@@ -303,29 +303,31 @@ test_relations(void)
 		const char *findings;
 	} cases[] = {
 		{ RELATIONS "<Relationship Id=\"1\" Type=\"http://x/attachedTemplate\" "
-			    "Target=\"http://x.example/t\" TargetMode=\"External\"/>",
+			    "Target=\"http://x.example/t\" TargetMode=\"External\"/></Relationships>",
 		  0, "external:attachedTemplate " },
 		{ RELATIONS "<r:Relationship\nTargetMode = 'External'\tTarget='file:///x' "
-			    "Type='x/oleObject'/>",
+			    "Type='x/oleObject'/></Relationships>",
 		  0, "external:oleObject " },
 		{ RELATIONS "<Relationship Type=\"x/hyperlink\" Target=\"https://x\" "
-			    "TargetMode=\"External\"/>",
+			    "TargetMode=\"External\"/></Relationships>",
 		  0, "" },
 		{ RELATIONS "<Relationship Type=\"x/hyperlink\" Target=\"ms-msdt:/x\" "
-			    "TargetMode=\"External\"/>",
+			    "TargetMode=\"External\"/></Relationships>",
 		  0, "external:hyperlink " },
-		{ RELATIONS "<Relationship Type=\"x/xlMacrosheet\" Target=\"m.xml\"/>", 0,
+		{ RELATIONS "<Relationship Type=\"x/xlMacrosheet\" Target=\"m.xml\"/></Relationships>", 0,
 		  "macro:XLM " },
-		{ RELATIONS "<Relationship Type=\"x/oleObject\" Target=\"e.bin\"/>", 0, "" },
-		{ RELATIONS "<<<<Relationship Type=", 0, "" },
+		{ RELATIONS "<Relationship Type=\"x/oleObject\" Target=\"e.bin\"/></Relationships>", 0,
+		  "" },
+		{ RELATIONS "<<<<Relationship Type=", AM_PART_UNDECODED, "" },
 		{ "<?xml?><script:module script:name=\"M\">Sub Main</script:module>", 0,
 		  "macro:Basic " },
 		{ "<manifest:manifest xmlns:manifest="
 		  "\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"><manifest:encryption-"
-		  "data>",
+		  "data></manifest:manifest>",
 		  AM_PART_ENCRYPTED, "" },
 		{ "<manifest:manifest xmlns:manifest="
-		  "\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"><manifest:file-entry>",
+		  "\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"><manifest:file-entry>"
+		  "</manifest:manifest>",
 		  0, "" },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -355,13 +357,13 @@ test_flat(void)
 		{ "<?xml?><pkg:package "
 		  "xmlns:pkg=\"http://schemas.microsoft.com/office/2006/xmlPackage\">"
 		  "<pkg:part pkg:name=\"/word/vbaProject.bin\"><pkg:binaryData>aGVs\nbG8=\n"
-		  "</pkg:binaryData></pkg:part>",
+		  "</pkg:binaryData></pkg:part></pkg:package>",
 		  "vbaProject.bin", "hello" },
 		{ "<w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'>"
-		  "<w:binData w:name='editdata.mso'>aGVsbG8=",
+		  "<w:binData w:name='editdata.mso'>aGVsbG8=</w:binData></w:wordDocument>",
 		  "editdata.mso", "hello" },
 		{ "<w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'>"
-		  "<w:binData>",
+		  "<w:binData></w:binData></w:wordDocument>",
 		  NULL, "" },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -371,6 +373,9 @@ test_flat(void)
 		run_assert(&run, "", "", 1);
 		decode_run_assert_child(&run, cases[i].name, cases[i].content,
 					strlen(cases[i].content));
+		decode_run_clear(&run);
+		decode_run(&run, &mock, cases[i].text, strlen(cases[i].text) - 1);
+		run_assert(&run, "", "office XML: cut short ", 1);
 		decode_run_clear(&run);
 		decode_run_broken(&mock, cases[i].text, strlen(cases[i].text), 1);
 	}
@@ -535,6 +540,28 @@ test_broken(void)
 	decode_run_broken(&mock, file->data, file->len, 7);
 }
 
+/* Tables that lead outside of the file, or where they have been, are told. */
+static void
+test_broken_tables(void)
+{
+	static const struct {
+		guint at; /* in the header */
+		guint32 value;
+	} cases[] = {
+		{ 48, 0x7fffffff }, /* the directory */
+		{ 76 + 4, 0x7fffffff }, /* a sector of the FAT */
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GByteArray) file = sample_everything();
+		guint32 little = GUINT32_TO_LE(cases[i].value);
+		DecodeRun run;
+		memcpy(file->data + cases[i].at, &little, 4);
+		decode_run(&run, &mock, file->data, file->len);
+		g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
+		decode_run_clear(&run);
+	}
+}
+
 /* Each entry of each table leads to the same place: nothing goes round for ever. */
 static void
 test_circles(void)
@@ -641,6 +668,7 @@ main(int argc, char **argv)
 	g_test_add_func("/ole/real-encrypted", test_real_encrypted);
 	g_test_add_func("/ole/gsf", test_gsf);
 	g_test_add_func("/ole/broken", test_broken);
+	g_test_add_func("/ole/broken-tables", test_broken_tables);
 	g_test_add_func("/ole/circles", test_circles);
 	g_test_add_func("/ole/many-entries", test_many_entries);
 	g_test_add_func("/ole/bombs", test_bombs);

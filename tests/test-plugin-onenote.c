@@ -93,6 +93,21 @@ test_lengths(void)
 	}
 }
 
+/* The header says how long the file is. */
+static void
+test_cut(void)
+{
+	for (guint missing = 0; missing < 2; missing++) {
+		g_autoptr(GByteArray) bytes = section_new();
+		DecodeRun run;
+		bytes->data[197] = 4; /* 1024 */
+		decode_run(&run, &mock, bytes->data, bytes->len - missing);
+		g_assert_cmpstr(run.decode.reasons->str, ==,
+				missing > 0 ? "onenote: cut short " : "");
+		decode_run_clear(&run);
+	}
+}
+
 static void
 test_packaged(void)
 {
@@ -150,6 +165,7 @@ main(int argc, char **argv)
 		g_error("%s", error->message);
 	g_test_add_func("/onenote/files", test_files);
 	g_test_add_func("/onenote/lengths", test_lengths);
+	g_test_add_func("/onenote/cut", test_cut);
 	g_test_add_func("/onenote/packaged", test_packaged);
 	g_test_add_func("/onenote/none", test_none);
 	g_test_add_func("/onenote/broken", test_broken);

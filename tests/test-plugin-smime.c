@@ -154,6 +154,9 @@ test_cut(gconstpointer data)
 		run_init(&run, c->file, bytes, n);
 		if (run.bid > 0 && (c->marks & ENC) != 0)
 			g_assert_cmphex(run.decode.marks, !=, 0);
+		/* of DER each byte counts, of PEM not what is behind the base64 */
+		if (run.bid == 90 && n > 0 && (guint8)bytes[0] == 0x30)
+			g_assert_cmphex(run.decode.marks, !=, 0);
 		run_clear(&run);
 	}
 }
@@ -276,8 +279,11 @@ test_hostile(void)
 		{ "without an end", "\x24\x80\x04\x01x", 5, 1, AM_PART_UNDECODED },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(odd); i++) {
+		static const guint8 ends[10];
 		g_autoptr(GByteArray) bytes = signed_with(odd[i].content, odd[i].len);
 		Run run;
+		if (odd[i].marks == 0)
+			g_byte_array_append(bytes, ends, sizeof ends);
 		run_init(&run, "smime.p7m", bytes->data, bytes->len);
 		g_test_message("%s", odd[i].name);
 		g_assert_cmpuint(run.decode.children->len, ==, odd[i].n_children);

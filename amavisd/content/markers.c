@@ -42,6 +42,8 @@ am_marker_is_encoded(const guint8 *line, gsize len)
 		return FALSE;
 	if (line[0] == 'b')
 		return marker_starts_with(line, len, "begin-base64 ") || marker_is_begin(line, len);
+	if (line[0] == '-')
+		return marker_starts_with(line, len, "-----BEGIN PGP MESSAGE");
 	if (line[0] == '=')
 		return marker_starts_with(line, len, "=ybegin ");
 	return line[0] == '(' &&

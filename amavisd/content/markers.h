@@ -3,7 +3,8 @@
  */
 #pragma once
 
-/* Lines that tell of something hidden in a text: the start of uuencode, yEnc or BinHex, and fields
+/* Lines that tell of something hidden in a text: the start of uuencode, yEnc, BinHex or inline
+ * OpenPGP, and fields
  * of a MIME header where none should be. */
 
 #include <glib.h>
@@ -19,7 +20,8 @@ typedef struct {
 
 /* Does such a line begin in these bytes, or end there having begun before? */
 gboolean am_marker_search(AmMarkerSearch *search, const guint8 *data, gsize len);
-/* Does the line start with "begin 644 name", "begin-base64 ", "=ybegin " or the words of BinHex? */
+/* Does the line start with "begin 644 name", "begin-base64 ", "=ybegin ", "-----BEGIN PGP MESSAGE" or
+ * the words of BinHex? */
 gboolean am_marker_is_encoded(const guint8 *line, gsize len);
 /* ... with Content-Type, Content-Transfer-Encoding or Content-Disposition, and ':'? */
 gboolean am_marker_is_content_field(const guint8 *line, gsize len);

@@ -94,7 +94,7 @@ def lzma_bomb():
     return b"".join(packer.compress(bytes(MIB)) for _ in range(512)) + packer.flush()
 
 
-@attached("bomb-stream", "lzma-dictionary", "zeros.lzma")
+@attached("bomb-stream", "lzma-dictionary", "zeros.lzma", "undecoded")
 def xz_dictionary():
     """A small stream that asks for a dictionary of 1.5 GiB."""
     data = lzma.compress(b"x" * 1000, lzma.FORMAT_ALONE, preset=0)

@@ -115,13 +115,13 @@ def cpio_links():
 
 # ---- nested without end -----------------------------------------------------------------------
 
-@attached("deep", "pdf-arrays", "deep.pdf")
+@attached("deep", "pdf-arrays", "deep.pdf", "undecoded")
 def pdf_arrays():
     body = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /X " + b"[" * 100000
     return body + b"\nendobj\ntrailer << /Root 1 0 R >>\nstartxref\n9\n%%EOF\n"
 
 
-@attached("deep", "pdf-dictionaries", "deep.pdf")
+@attached("deep", "pdf-dictionaries", "deep.pdf", "undecoded")
 def pdf_dictionaries():
     body = b"%PDF-1.7\n1 0 obj\n" + b"<< /A " * 100000 + b">> " * 100000
     return body + b"\nendobj\ntrailer << /Root 1 0 R >>\nstartxref\n9\n%%EOF\n"
@@ -194,7 +194,7 @@ def cyclic_fat():
                     + entry("WordDocument", 2, 3, 1 << 40))
 
 
-@attached("compound", "cyclic-directory", "cycle.doc")
+@attached("compound", "cyclic-directory", "cycle.doc", "undecoded")
 def cyclic_directory():
     return compound([0xFFFFFFFD, 0xFFFFFFFE],
                     entry("Root Entry", 5, 0xFFFFFFFE, 0, child=1)
@@ -202,7 +202,7 @@ def cyclic_directory():
                     + entry("x", 1, 0, 0, left=1, right=2, child=1))
 
 
-@attached("compound", "cyclic-difat", "cycle.doc")
+@attached("compound", "cyclic-difat", "cycle.doc", "undecoded")
 def cyclic_difat():
     return compound([0xFFFFFFFD, 0xFFFFFFFE], entry("Root Entry", 5, 0xFFFFFFFE, 0),
                     difat=0, difats=0xFFFFFFFF, minifat=1, minifats=0xFFFFFFFF)

@@ -123,7 +123,7 @@ typedef enum {
 	AM_PART_SPECIAL = 1 << 8,   /* member is a device, FIFO or socket */
 	AM_PART_CONTAINER = 1 << 9, /* has children */
 	AM_PART_HAS_ENCODED = 1 << 10,  /* a text with a line that looks like the start of uuencode,
-	                                 * yEnc or BinHex, at any place of it; 1.2 */
+	                                 * yEnc, BinHex or an OpenPGP message, anywhere in it; 1.2 */
 	AM_PART_ALTERNATIVE = 1 << 11,  /* another reading of bytes that its siblings show too; 1.2 */
 } AmPartFlags;
 

@@ -19,6 +19,7 @@
 #include "zip-run.h"
 
 #define HEAD_BYTES 4096
+#define LZMA_DICTIONARY_MAX (1U << 30) /* it is allocated; encoders take 64 MiB at most */
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -107,6 +108,19 @@ archive_list_locked(const ArchiveRun *run, const LockedLook *look)
 	host->decode_mark(run->decode, AM_PART_ENCRYPTED, look->kind);
 }
 
+/* A stream of lzma says how much memory it wants, up to 4 GiB. */
+static gboolean
+archive_is_greedy(const ArchiveRun *run)
+{
+	guint8 head[5];
+	if (run->type->filter != ARCHIVE_FILTER_LZMA ||
+	    archive_source_peek(run->source, head, sizeof head, 0) != (gssize)sizeof head)
+		return FALSE;
+	guint32 dictionary = (guint32)head[4] << 24 | (guint32)head[3] << 16 |
+			     (guint32)head[2] << 8 | head[1];
+	return dictionary > LZMA_DICTIONARY_MAX;
+}
+
 /* What needs a look of our own before libarchive's, or instead of it. */
 static void
 archive_dispatch(ArchiveRun *run)
@@ -114,6 +128,10 @@ archive_dispatch(ArchiveRun *run)
 	LockedLook look;
 	if (archive_type_is_zip(run->type)) {
 		zip_run(run);
+		return;
+	}
+	if (archive_is_greedy(run)) {
+		archive_mark(run, AM_PART_UNDECODED, "its dictionary is larger than 1 GiB");
 		return;
 	}
 	locked_look(run->source, &look);

@@ -234,6 +234,19 @@ archive_add_member(ArchiveRun *run, struct archive_entry *entry)
 	return step;
 }
 
+/* libarchive takes a short gzip stream without all of its trailer for an empty one.  Of nothing both
+ * checksum and length are 0 (RFC 1952 2.3.1). */
+static gboolean
+archive_is_cut_gzip(const ArchiveRun *run)
+{
+	static const guint8 nothing[8];
+	guint8 trailer[8];
+	if (run->type->filter != ARCHIVE_FILTER_GZIP || run->n_members > 0)
+		return FALSE;
+	gssize len = archive_source_peek(run->source, trailer, 8, run->source->size - 8);
+	return len != 8 || memcmp(trailer, nothing, 8) != 0;
+}
+
 /* A stream of no bytes has a member all the same. */
 static void
 archive_add_nothing(ArchiveRun *run)
@@ -256,6 +269,8 @@ archive_add_members(ArchiveRun *run)
 		struct archive_entry *entry = NULL;
 		int rc = archive_read_next_header(run->archive, &entry);
 		if (rc == ARCHIVE_EOF) {
+			if (archive_is_cut_gzip(run))
+				archive_mark(run, AM_PART_UNDECODED, "cut short");
 			archive_add_nothing(run);
 			return;
 		}

@@ -13,7 +13,6 @@
 
 #define ISO_MARK_OFFSET (16 * 2048 + 1)
 #define TAR_BLOCK 512
-#define LZMA_DICTIONARY_MAX (1U << 30) /* it is allocated; encoders take 64 MiB at most */
 
 enum {
 	TYPE_ZIP,
@@ -164,8 +163,9 @@ type_is_lzma(const guint8 *head, gsize len)
 	if (size != unknown && size >= (G_GUINT64_CONSTANT(1) << 38))
 		return FALSE;
 	guint32 power = dictionary & (dictionary - 1); /* without its lowest bit */
-	return dictionary >= 4096 && dictionary <= LZMA_DICTIONARY_MAX &&
-	       (power == 0 || (dictionary - power) * 2 == power); /* 2^n or 2^n + 2^(n-1) */
+	if (dictionary == G_MAXUINT32) /* encoders write this, too */
+		return TRUE;
+	return dictionary >= 4096 && (power == 0 || (dictionary - power) * 2 == power); /* 2^n or 2^n + 2^(n-1) */
 }
 
 /* "-lh5-" and its kin at byte 2 */

@@ -22,6 +22,7 @@
 #define DIFAT_IN_HEADER 109
 #define SECTOR_LAST 0xfffffffaU /* above it: marks */
 #define NO_ENTRY 0xffffffffU
+#define SECTOR_FREE 0xffffffffU
 #define WORK_FACTOR 4
 #define WORK_MIN (1 << 20)
 
@@ -63,8 +64,13 @@ compound_chain(Compound *compound, guint32 start, guint32 max)
 {
 	GArray *sectors = g_array_new(FALSE, FALSE, sizeof(guint32));
 	guint32 sector = start;
+	if (compound->n_sectors <= sector && sector <= SECTOR_LAST)
+		compound->is_broken = TRUE; /* begins behind the end of the file */
 	while (sector < compound->n_sectors && sectors->len < max) {
 		g_array_append_val(sectors, sector);
+		/* goes on where the table is cut off */
+		if (sector >> (compound->sector_shift - 2) >= compound->fat->len)
+			compound->is_broken = TRUE;
 		sector = compound_table_get(compound, compound->fat, sector);
 	}
 	if (sectors->len == max && sector <= SECTOR_LAST && max == compound->n_sectors)
@@ -79,8 +85,14 @@ compound_read_fat(Compound *compound, Bytes header)
 	guint per_sector = (1U << (compound->sector_shift - 2)) - 1;
 	for (guint i = 0; i < DIFAT_IN_HEADER; i++) {
 		guint32 sector = bytes_u32(header.data + 76 + (gsize)i * 4);
-		if (sector > SECTOR_LAST)
+		if (sector > SECTOR_LAST) {
+			/* a list that goes on elsewhere, though there is room here */
+			compound->is_broken |= bytes_u32(header.data + 72) != 0 &&
+					       bytes_u32(header.data + 68) < compound->n_sectors;
 			return;
+		}
+		if (sector >= compound->n_sectors)
+			compound->is_broken = TRUE;
 		g_array_append_val(compound->fat, sector);
 	}
 	guint32 next = bytes_u32(header.data + 68);
@@ -88,14 +100,20 @@ compound_read_fat(Compound *compound, Bytes header)
 		Bytes sector = compound_sector(compound, next);
 		for (guint i = 0; i < per_sector && ((gsize)i + 1) * 4 <= sector.len; i++) {
 			guint32 in_list = bytes_u32(sector.data + (gsize)i * 4);
-			/* one entry of the FAT for each sector is all that can be needed */
-			if (in_list > SECTOR_LAST ||
-			    compound->fat->len > compound->n_sectors / per_sector + 1)
+			if (in_list == SECTOR_FREE)
 				return;
+			/* one entry of the FAT for each sector is all that can be needed */
+			if (in_list >= compound->n_sectors ||
+			    compound->fat->len > compound->n_sectors / per_sector + 1) {
+				compound->is_broken = TRUE;
+				return;
+			}
 			g_array_append_val(compound->fat, in_list);
 		}
-		if (sector.len < ((gsize)per_sector + 1) * 4)
+		if (sector.len < ((gsize)per_sector + 1) * 4) {
+			compound->is_broken = TRUE;
 			return;
+		}
 		next = bytes_u32(sector.data + (gsize)per_sector * 4);
 	}
 }
@@ -138,13 +156,19 @@ compound_find_parents(Compound *compound, const GArray *sectors)
 	} Visit;
 	g_autoptr(GArray) visits = g_array_new(FALSE, FALSE, sizeof(Visit));
 	g_autofree guint8 *is_seen = g_malloc0(compound->entries->len);
+	guint32 n_entries = compound->entries->len;
 	Visit first = { 0, -1 };
 	g_array_append_val(visits, first);
 	while (visits->len > 0) {
 		Visit visit = g_array_index(visits, Visit, visits->len - 1);
 		g_array_set_size(visits, visits->len - 1);
-		if (visit.index >= compound->entries->len || is_seen[visit.index])
+		if (visit.index == NO_ENTRY)
 			continue;
+		/* not in the directory, or a circle; 0 is what some writers have for none */
+		if (visit.index >= n_entries || is_seen[visit.index]) {
+			compound->is_broken |= visit.index != 0;
+			continue;
+		}
 		is_seen[visit.index] = 1;
 		const guint8 *raw = compound_raw_entry(compound, sectors, visit.index);
 		CompoundEntry *entry =

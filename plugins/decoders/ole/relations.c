@@ -36,6 +36,8 @@ typedef struct {
 	Bytes text;
 	Output *output;
 	char *part_name; /* of the flat file's part at hand */
+	Bytes root;	 /* the tag of the first element */
+	gboolean is_whole; /* its end was the last tag */
 	gboolean has_macro, is_encrypted;
 } RelationsRun;
 
@@ -169,11 +171,44 @@ relations_tag_is(Bytes tag, const char *name)
 	return len - start == strlen(name) && memcmp(tag.data + start, name, len - start) == 0;
 }
 
+/* Up to a blank or the slash of an empty element. */
+static gsize
+relations_name_len(Bytes tag)
+{
+	gsize len = 0;
+	while (len < tag.len && !g_ascii_isspace(tag.data[len]) && tag.data[len] != '/')
+		len++;
+	return len;
+}
+
+/* Is it, without the slash in front, the end of the first element? */
+static gboolean
+relations_is_root_end(const RelationsRun *run, Bytes tag)
+{
+	Bytes name = bytes_sub(tag, 1, tag.len);
+	gsize len = relations_name_len(run->root);
+	if (tag.data[0] != '/') /* the first element is empty */
+		return tag.data == run->root.data && tag.data[tag.len - 1] == '/';
+	return relations_name_len(name) == len && memcmp(name.data, run->root.data, len) == 0;
+}
+
+/* Keeps in mind whether the document ends here. */
+static void
+relations_note_end(RelationsRun *run, Bytes tag, gsize end)
+{
+	if (tag.data[0] == '!' || tag.data[0] == '?')
+		return;
+	if (run->root.len == 0)
+		run->root = tag;
+	run->is_whole = end > 0 && run->text.data[end - 1] == '>' && relations_is_root_end(run, tag);
+}
+
 static void
 relations_tag(RelationsRun *run, Bytes tag, gsize end)
 {
 	if (tag.len == 0)
 		return;
+	relations_note_end(run, tag, end);
 	if (relations_tag_is(tag, "Relationship")) {
 		relations_read_tag(tag, run->output);
 	} else if (relations_tag_is(tag, "part")) {
@@ -212,6 +247,8 @@ relations_read(Bytes bytes, Output *output)
 	g_autofree guint8 *copy = NULL;
 	RelationsRun run = { .text = relations_narrow(bytes, &copy), .output = output };
 	relations_scan(&run);
+	if (!run.is_whole && !output->is_full)
+		output_mark(output, AM_PART_UNDECODED, "office XML: cut short");
 	g_free(run.part_name);
 	if (run.has_macro)
 		output_finding(output, "macro", "Basic", NULL);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define HEADER_BYTES 36
+#define EXPECTED_AT 196 /* length of the file [MS-ONESTORE 2.3.1] */
 #define NAME_MIN_BYTES 8   /* "a.b" and NUL */
 #define NAME_MAX_BYTES 520 /* as long as a path may be */
 #define NAMES_MAX 200
@@ -148,6 +149,8 @@ onenote_add_files(const GArray *files, const GPtrArray *names, Output *output)
 void
 onenote_read(Bytes bytes, Output *output)
 {
+	gboolean is_packaged =
+		bytes.len >= 64 && memcmp(bytes.data + 48, packaged_format, 16) == 0;
 	gboolean is_cut = FALSE;
 	gsize from = 0;
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -162,9 +165,11 @@ onenote_read(Bytes bytes, Output *output)
 			from = MAX(from, to + file->len);
 	}
 	onenote_add_files(files, names, output);
-	if (is_cut)
+	if (!is_packaged && (bytes.len < EXPECTED_AT + 8 ||
+			     bytes_u64(bytes.data + EXPECTED_AT) > bytes.len))
+		output_mark(output, AM_PART_UNDECODED, "onenote: cut short");
+	else if (is_cut)
 		output_mark(output, AM_PART_UNDECODED, "onenote: an embedded file is cut short");
-	else if (files->len == 0 && bytes.len >= 64 &&
-		 memcmp(bytes.data + 48, packaged_format, 16) == 0)
+	else if (files->len == 0 && is_packaged)
 		output_mark(output, AM_PART_UNDECODED, "onenote: alternative packaging");
 }

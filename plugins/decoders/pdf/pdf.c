@@ -212,6 +212,20 @@ pdf_open_document(PdfRun *run, const char *data, gsize len)
 	return FALSE;
 }
 
+/* What qpdf put a null in place of.  Other warnings are of things that it has put right. */
+static void
+pdf_mark_skipped(const PdfRun *run)
+{
+	while (qpdf_more_warnings(run->qpdf)) {
+		qpdf_error warning = qpdf_next_warning(run->qpdf);
+		const char *text = qpdf_get_error_message_detail(run->qpdf, warning);
+		if (strstr(text, "deeply nested") == NULL && strstr(text, "giving up") == NULL)
+			continue;
+		pdf_mark(run, text);
+		return;
+	}
+}
+
 static void
 pdf_run(const Pdf *self, AmDecode *decode, const char *data, gsize len)
 {
@@ -229,6 +243,8 @@ pdf_run(const Pdf *self, AmDecode *decode, const char *data, gsize len)
 		pdf_mark(&run, why_not);
 	else if (pdf_open_document(&run, data, len))
 		pdf_walk(&run);
+	if (why_not == NULL)
+		pdf_mark_skipped(&run);
 	g_hash_table_unref(run.written);
 	pdf_free(run.qpdf);
 }

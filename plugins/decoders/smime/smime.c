@@ -107,8 +107,7 @@ smime_text_kind(const guint8 *text, gsize len)
 }
 
 static int
-smime_bid(G_GNUC_UNUSED gpointer data, G_GNUC_UNUSED const AmPartInfo *info, const guint8 *head,
-	  gsize len)
+smime_bid(G_GNUC_UNUSED gpointer data, const AmPartInfo *info, const guint8 *head, gsize len)
 {
 	if (len == 0)
 		return 0;
@@ -118,7 +117,10 @@ smime_bid(G_GNUC_UNUSED gpointer data, G_GNUC_UNUSED const AmPartInfo *info, con
 	const guint8 *text = smime_text_start(head, len);
 	if (text != NULL && smime_text_kind(text, (gsize)(head + len - text)) != CMS_NONE)
 		return 80;
-	return pgp_is_message(head, len) ? 70 : 0;
+	if (pgp_is_message(head, len))
+		return 70;
+	/* inline PGP behind the bytes seen here: the core tells of such lines */
+	return (info->flags & AM_PART_HAS_ENCODED) != 0 ? 20 : 0;
 }
 
 /* ---- contents ------------------------------------------------------------------------------ */
@@ -230,6 +232,15 @@ smime_tell_encrypted(const SmimeRun *run, CmsKind kind, Ber *ber)
 	run->host->decode_mark(run->decode, AM_PART_ENCRYPTED, reason);
 }
 
+/* Does all of it stand there, signatures and certificates too? */
+static gboolean
+smime_is_whole(const guint8 *data, gsize len)
+{
+	Ber ber = { data, data + len };
+	BerItem item;
+	return ber_read(&ber, &item) && ber_skip(&ber, &item);
+}
+
 static void
 smime_open(const SmimeRun *run, const guint8 *data, gsize len)
 {
@@ -248,6 +259,8 @@ smime_open(const SmimeRun *run, const guint8 *data, gsize len)
 			smime_open_signed(run, &ber);
 		else
 			smime_open_compressed(run, &ber);
+		if (!smime_is_whole(data, len))
+			smime_mark_broken(run, "cut short");
 		break;
 	case CMS_ENVELOPED:
 	case CMS_ENCRYPTED:
@@ -300,7 +313,9 @@ smime_decode(gpointer data, AmDecode *decode, GError **error)
 	if (bytes == NULL)
 		return TRUE;
 	const guint8 *text = smime_text_start(bytes, MIN(len, 4096));
-	if (pgp_is_message(bytes, MIN(len, 4096)))
+	gboolean is_late_pgp = text == NULL && len > 0 && bytes[0] < 0x80 &&
+			       (run.info.flags & AM_PART_HAS_ENCODED) != 0;
+	if (pgp_is_message(bytes, is_late_pgp ? len : MIN(len, 4096)))
 		pgp_open(self->host, decode, bytes, len);
 	else if (text != NULL)
 		smime_open_text(&run, text, len - (gsize)(text - bytes));
