@@ -371,7 +371,7 @@ test_states(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
 		g_autoptr(GError) error = NULL;
 		g_test_message("%s", states[i].word);
-		g_autoptr(AmReport) report = inspect_try(&rig, states[i].word, states[i].argument,
+		g_autoptr(AmReport) report G_GNUC_UNUSED = inspect_try(&rig, states[i].word, states[i].argument,
 							 10 * SECONDS, &error);
 		g_assert_no_error(error);
 		assert_serves(&rig);
@@ -473,7 +473,7 @@ test_forged(void)
 	g_assert_null(report);
 	g_assert_error(error, AM_ERROR, AM_ERROR_SCANNER);
 	assert_serves(&rig);
-	g_autofree char *log = zygote_rig_stop(&rig);
+	g_autofree char *log G_GNUC_UNUSED = zygote_rig_stop(&rig);
 }
 
 static void
@@ -482,7 +482,7 @@ test_flood(void)
 	ZygoteRig rig;
 	g_autoptr(GError) error = NULL;
 	zygote_rig_start_ready(&rig, "hostile", "workers = 2\n");
-	g_autoptr(AmReport) report = inspect_try(&rig, "flood", NULL, 10 * SECONDS, &error);
+	g_autoptr(AmReport) report G_GNUC_UNUSED = inspect_try(&rig, "flood", NULL, 10 * SECONDS, &error);
 	assert_serves(&rig);
 	g_autofree char *log = zygote_rig_stop(&rig);
 	g_assert_cmpuint(strlen(log), <, 200000);
@@ -509,7 +509,7 @@ test_sendto(void)
 	g_assert_cmpint(errno, ==, EAGAIN);
 	assert_serves(&rig);
 	g_assert_cmpint(g_unlink(path), ==, 0);
-	g_autofree char *log = zygote_rig_stop(&rig);
+	g_autofree char *log G_GNUC_UNUSED = zygote_rig_stop(&rig);
 }
 
 /* ---- memory ----------------------------------------------------------------------------------- */
@@ -523,7 +523,7 @@ count_remembered(void)
 	guint n = 0;
 	zygote_rig_start_ready(&rig, "hostile", "workers = 1\n");
 	for (guint i = 0; i < 3; i++) {
-		g_autoptr(AmReport) first = inspect_mail(&rig, marked, 10 * SECONDS, &error);
+		g_autoptr(AmReport) first G_GNUC_UNUSED = inspect_mail(&rig, marked, 10 * SECONDS, &error);
 		g_assert_no_error(error);
 	}
 	g_autoptr(AmReport) report = inspect_try(&rig, "search", NULL, 10 * SECONDS, &error);
@@ -536,7 +536,7 @@ count_remembered(void)
 		n++;
 	}
 	g_assert_nonnull(find(report, n > 0 ? "worked" : "stopped"));
-	g_autofree char *log = zygote_rig_stop(&rig);
+	g_autofree char *log G_GNUC_UNUSED = zygote_rig_stop(&rig);
 	return n;
 }
 

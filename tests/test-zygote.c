@@ -173,7 +173,7 @@ test_cannot_load(void)
 	g_assert_nonnull(told);
 	g_assert_true(g_str_has_prefix(told, "ERROR "));
 	g_assert_nonnull(strstr(told, "nonesuch"));
-	g_autofree char *log = zygote_rig_finish(&rig, 1);
+	g_autofree char *log G_GNUC_UNUSED = zygote_rig_finish(&rig, 1);
 }
 
 /* Directories that a killed zygote's workers left are removed; a hostile one cannot lead astray. */

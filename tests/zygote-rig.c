@@ -109,7 +109,6 @@ zygote_rig_finish(ZygoteRig *rig, int expected)
 {
 	int status;
 	char *log = NULL;
-	g_autoptr(GError) error = NULL;
 	g_assert_cmpint(waitpid(rig->pid, &status, 0), ==, rig->pid);
 	if (!g_file_get_contents(rig->log, &log, NULL, NULL))
 		log = g_strdup("");

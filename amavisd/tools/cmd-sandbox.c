@@ -62,7 +62,7 @@ sandbox_try(Sandbox *sandbox, const AmConfig *config, GError **error)
 		sandbox->refusal = g_strdup(refusal->message);
 		sandbox->missing = am_sandbox_missing(&sandbox->is_needed);
 	} else {
-		g_autofree char *again = am_sandbox_missing(&sandbox->is_needed);
+		g_autofree char *again G_GNUC_UNUSED = am_sandbox_missing(&sandbox->is_needed);
 	}
 	sandbox->directory = g_dir_make_tmp("amavisctl-XXXXXX", error);
 	if (sandbox->directory == NULL)
