@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	AmProgramRequest request;
 	g_autoptr(AmProgram) program = am_program_unpack(data, size, NULL);
 	if (program != NULL) {
-		g_auto(GStrv) arguments = am_program_arguments(program, "../content", "{file}");
+		g_auto(GStrv) arguments G_GNUC_UNUSED = am_program_arguments(program, "../content", "{file}");
 		g_assert_true(program->argv[0][0] == '/');
 		g_assert_cmpuint(strlen(program->ending), <=, AM_PROGRAM_ENDING_BYTES);
 	}
