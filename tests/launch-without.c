@@ -36,8 +36,7 @@ fail(const char *what)
 static scmp_filter_ctx
 without_landlock(void)
 {
-	static const int calls[] = { SCMP_SYS(landlock_create_ruleset),
-				     SCMP_SYS(landlock_add_rule),
+	static const int calls[] = { SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
 				     SCMP_SYS(landlock_restrict_self) };
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
@@ -51,9 +50,9 @@ static scmp_filter_ctx
 with_abi(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	if (filter == NULL || seccomp_rule_add(filter, SCMP_ACT_NOTIFY,
-					       SCMP_SYS(landlock_create_ruleset), 1,
-					       SCMP_A2(SCMP_CMP_EQ, VERSION_FLAG)) != 0)
+	if (filter == NULL ||
+	    seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(landlock_create_ruleset), 1,
+			     SCMP_A2(SCMP_CMP_EQ, VERSION_FLAG)) != 0)
 		fail("filter");
 	return filter;
 }

@@ -34,12 +34,14 @@ static const char marked[] =
 	"Date: x\r\nFrom: marker-of-a-mailFRM <a@b>\r\n"
 	"Subject: =?utf-8?Q?marker-of-a-mailSUB?= und marker-of-a-mailSU2\r\n"
 	"Message-ID: <marker-of-a-mailMID@x>\r\n"
-	"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"marker-of-a-mailBND\"\r\n\r\n"
+	"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
+	"boundary=\"marker-of-a-mailBND\"\r\n\r\n"
 	"--marker-of-a-mailBND\r\n\r\nmarker-of-a-mailTXT\r\n"
 	"--marker-of-a-mailBND\r\nContent-Type: text/html\r\n"
 	"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 	"<html>marker=2Dof-a-mailQPR</html>\r\n"
-	"--marker-of-a-mailBND\r\nContent-Type: application/x-y; name=\"marker-of-a-mailNAM.bin\"\r\n"
+	"--marker-of-a-mailBND\r\nContent-Type: application/x-y; "
+	"name=\"marker-of-a-mailNAM.bin\"\r\n"
 	"Content-Disposition: attachment; filename*0=marker-of-a; filename*1=-mailNM2\r\n"
 	"Content-Transfer-Encoding: base64\r\n\r\n"
 	"ACMhbWFya2VyLW9mLWEtbWFpbEI2NCBtYXJrZXItb2YtYS1tYWlsQjY0\r\n"
@@ -64,8 +66,7 @@ inspect_mail(const ZygoteRig *rig, const char *text, gint64 time_us, GError **er
 	g_assert_true(am_spool_append(spool, text, strlen(text), &spool_error));
 	g_assert_true(am_spool_finish(spool, &spool_error));
 	g_autoptr(AmMail) mail = am_mail_new(envelope, spool);
-	AmReport *report =
-		am_inspect(&context, mail, g_get_monotonic_time() + 30 * SECONDS, error);
+	AmReport *report = am_inspect(&context, mail, g_get_monotonic_time() + 30 * SECONDS, error);
 	/* whatever was done: the mail is as it was */
 	g_autofree char *after = g_malloc0(strlen(text) + 1);
 	g_assert_cmpint(pread(am_spool_fd(mail->spool), after, strlen(text), 0), ==,
@@ -170,7 +171,8 @@ replace(char **text, const char *mark, const char *value)
 	char *at = *text != NULL ? strstr(*text, mark) : NULL;
 	if (at == NULL)
 		return;
-	char *done = g_strdup_printf("%.*s%s%s", (int)(at - *text), *text, value, at + strlen(mark));
+	char *done =
+		g_strdup_printf("%.*s%s%s", (int)(at - *text), *text, value, at + strlen(mark));
 	g_free(*text);
 	*text = done;
 }
@@ -181,8 +183,7 @@ fill_in(const Scene *scene, const char *argument)
 	char *text = g_strdup(argument);
 	g_autofree char *sibling = g_strdup_printf("%d", (int)scene->sibling);
 	g_autofree char *zygote = g_strdup_printf("%d", (int)scene->rig->pid);
-	g_autofree char *work =
-		g_strdup_printf("%s/work/%s", scene->rig->directory, sibling);
+	g_autofree char *work = g_strdup_printf("%s/work/%s", scene->rig->directory, sibling);
 	g_autofree char *spool = g_strdup_printf("%s/work-%s", scene->rig->directory, sibling);
 	replace(&text, "{other}", scene->other);
 	replace(&text, "{dir}", scene->rig->directory);
@@ -371,8 +372,8 @@ test_states(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
 		g_autoptr(GError) error = NULL;
 		g_test_message("%s", states[i].word);
-		g_autoptr(AmReport) report G_GNUC_UNUSED = inspect_try(&rig, states[i].word, states[i].argument,
-							 10 * SECONDS, &error);
+		g_autoptr(AmReport) report G_GNUC_UNUSED =
+			inspect_try(&rig, states[i].word, states[i].argument, 10 * SECONDS, &error);
 		g_assert_no_error(error);
 		assert_serves(&rig);
 	}
@@ -426,8 +427,7 @@ test_time(void)
 	zygote_rig_start_ready(&rig, "hostile", "workers = 1\n");
 	for (gsize i = 0; i < G_N_ELEMENTS(tries); i++) {
 		g_autoptr(GError) error = NULL;
-		g_autoptr(AmReport) report =
-			inspect_try(&rig, tries[i], NULL, SECONDS / 5, &error);
+		g_autoptr(AmReport) report = inspect_try(&rig, tries[i], NULL, SECONDS / 5, &error);
 		g_assert_null(report);
 		g_assert_error(error, AM_ERROR, AM_ERROR_RESOURCE);
 		assert_serves(&rig);
@@ -452,7 +452,8 @@ test_deserted(void)
 	(void)close(socket);
 	assert_serves(&rig);
 	g_autofree char *log = zygote_rig_stop(&rig);
-	g_assert_nonnull(strstr(log, "is over its time, in plugin hostile, with mail test: killed"));
+	g_assert_nonnull(
+		strstr(log, "is over its time, in plugin hostile, with mail test: killed"));
 }
 
 /* ---- lies ------------------------------------------------------------------------------------- */
@@ -482,7 +483,8 @@ test_flood(void)
 	ZygoteRig rig;
 	g_autoptr(GError) error = NULL;
 	zygote_rig_start_ready(&rig, "hostile", "workers = 2\n");
-	g_autoptr(AmReport) report G_GNUC_UNUSED = inspect_try(&rig, "flood", NULL, 10 * SECONDS, &error);
+	g_autoptr(AmReport) report G_GNUC_UNUSED =
+		inspect_try(&rig, "flood", NULL, 10 * SECONDS, &error);
 	assert_serves(&rig);
 	g_autofree char *log = zygote_rig_stop(&rig);
 	g_assert_cmpuint(strlen(log), <, 200000);
@@ -523,7 +525,8 @@ count_remembered(void)
 	guint n = 0;
 	zygote_rig_start_ready(&rig, "hostile", "workers = 1\n");
 	for (guint i = 0; i < 3; i++) {
-		g_autoptr(AmReport) first G_GNUC_UNUSED = inspect_mail(&rig, marked, 10 * SECONDS, &error);
+		g_autoptr(AmReport) first G_GNUC_UNUSED =
+			inspect_mail(&rig, marked, 10 * SECONDS, &error);
 		g_assert_no_error(error);
 	}
 	g_autoptr(AmReport) report = inspect_try(&rig, "search", NULL, 10 * SECONDS, &error);

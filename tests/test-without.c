@@ -22,12 +22,18 @@ static const struct {
 	const char *says[3];
 } cases[] = {
 	{ NULL, "required", 0, { "the kernel lacks  nothing", "ended (SIGSYS)", "workers start" } },
-	{ "landlock", "required", 1,
+	{ "landlock",
+	  "required",
+	  1,
 	  { "Landlock          not there", "CONFIG_SECURITY_LANDLOCK",
 	    "sandbox = required: sandbox: the kernel has no Landlock" } },
-	{ "landlock", "best-effort", 1,
+	{ "landlock",
+	  "best-effort",
+	  1,
 	  { "FAILED  read /etc/passwd", "works", "sandbox = best-effort: workers start" } },
-	{ "abi=1", "required", 0,
+	{ "abi=1",
+	  "required",
+	  0,
 	  { "Landlock for TCP (Linux 6.7; seccomp has it)", "Linux 6.12", "workers start" } },
 	{ "abi=3", "required", 0, { "Linux 6.7", "a TCP socket", "workers start" } },
 	{ "abi=6", "required", 0, { "the kernel lacks  nothing", "ABI 6: ", "workers start" } },
@@ -37,9 +43,9 @@ static char *
 write_config(const char *directory, const char *setting)
 {
 	char *path = g_build_filename(directory, "amavisd.conf", NULL);
-	g_autofree char *text = g_strdup_printf("[amavisd]\nuser = %s\n[content]\nsandbox = %s\n",
-						geteuid() == 0 ? "nobody" : g_get_user_name(),
-						setting);
+	g_autofree char *text =
+		g_strdup_printf("[amavisd]\nuser = %s\n[content]\nsandbox = %s\n",
+				geteuid() == 0 ? "nobody" : g_get_user_name(), setting);
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
 	g_assert_cmpint(chmod(path, 0644), ==, 0);
 	return path;
@@ -55,8 +61,8 @@ run(const char *without, const char *config, int *status)
 	char *out = NULL;
 	g_autofree char *errors = NULL;
 	g_autoptr(GError) error = NULL;
-	g_assert_true(g_spawn_sync(NULL, (char **)(without != NULL ? argv : argv + 2), NULL, 0, NULL,
-				   NULL, &out, &errors, status, &error));
+	g_assert_true(g_spawn_sync(NULL, (char **)(without != NULL ? argv : argv + 2), NULL, 0,
+				   NULL, NULL, &out, &errors, status, &error));
 	g_test_message("%s%s", out, errors);
 	return out;
 }

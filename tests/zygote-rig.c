@@ -25,7 +25,6 @@
 #include "mail/fd.h"
 #include "mail/spool.h"
 
-
 static AmConfig *
 rig_config(const ZygoteRig *rig, const char *more)
 {

@@ -97,7 +97,8 @@ reuse_add_object(struct dl_phdr_info *info, size_t size, void *data)
 		if (head->p_type != PT_LOAD || (head->p_flags & PF_W) == 0)
 			continue;
 		reuse_add_region(search->reuse, search->name, start, MIN(end, MAX(locked, start)));
-		reuse_add_region(search->reuse, search->name, MAX(start, MIN(locked_end, end)), end);
+		reuse_add_region(search->reuse, search->name, MAX(start, MIN(locked_end, end)),
+				 end);
 	}
 	return is_it;
 }
@@ -255,10 +256,11 @@ reuse_check_memory(const AmReuse *reuse)
 		return NULL;
 	(void)malloc_trim(0); /* free memory is no fault */
 	guint64 pages = reuse_pages(reuse);
-	return pages <= limit ? NULL
-			      : g_strdup_printf("memory grew by %" G_GUINT64_FORMAT " MiB",
-						(pages - reuse->pages) *
-							(guint64)sysconf(_SC_PAGESIZE) >> 20);
+	return pages <= limit
+		       ? NULL
+		       : g_strdup_printf("memory grew by %" G_GUINT64_FORMAT " MiB",
+					 (pages - reuse->pages) * (guint64)sysconf(_SC_PAGESIZE) >>
+						 20);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "content/sandbox.h"
 
 typedef struct {
-	const char *name;   /* what was tried */
+	const char *name;    /* what was tried */
 	gboolean is_allowed; /* it is to work; else it is to be stopped */
 	gboolean is_good;
 	char *result; /* "refused (EACCES)", "ended (SIGSYS)", "works" */
@@ -24,8 +24,9 @@ GPtrArray *am_sandbox_probe(const AmSandboxLimits *limits, GError **error);
 /* What the kernel says of a process inside. */
 typedef struct {
 	gboolean has_no_new_privs;
-	gboolean has_filter;	/* seccomp */
+	gboolean has_filter; /* seccomp */
 	gboolean is_dumpable;
 } AmSandboxState;
 
-gboolean am_sandbox_read_state(const AmSandboxLimits *limits, AmSandboxState *state, GError **error);
+gboolean am_sandbox_read_state(const AmSandboxLimits *limits, AmSandboxState *state,
+			       GError **error);

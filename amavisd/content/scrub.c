@@ -94,8 +94,8 @@ scrub_before_glib(void)
 }
 G_GNUC_END_IGNORE_DEPRECATIONS
 
-__attribute__((section(".preinit_array"), used)) static void (*const scrub_preinit)(void) =
-	scrub_before_glib;
+__attribute__((section(".preinit_array"),
+	       used)) static void (*const scrub_preinit)(void) = scrub_before_glib;
 
 void
 am_scrub_start(void)

@@ -13,11 +13,11 @@
 #include "mail/error.h"
 
 typedef struct {
-	gint64 since_us;   /* monotonic: when work on the mail began; 0 none is at work */
-	guint32 mails;	   /* begun so far */
-	gint32 call;	   /* number of the system call that the sandbox stopped, -1 none */
-	char mail_id[32];  /* of the mail at work, or the last one */
-	char plugin[48];   /* instance at work, "" none */
+	gint64 since_us;  /* monotonic: when work on the mail began; 0 none is at work */
+	guint32 mails;	  /* begun so far */
+	gint32 call;	  /* number of the system call that the sandbox stopped, -1 none */
+	char mail_id[32]; /* of the mail at work, or the last one */
+	char plugin[48];  /* instance at work, "" none */
 } AmStage;
 
 /* Shared with children that are forked from now on; to be freed by am_stage_free(). */
@@ -30,9 +30,9 @@ void am_stage_use(AmStage *stage);
 
 void am_stage_begin(const char *mail_id);
 void am_stage_end(void);
-const char *am_stage_mail(void); /* the last one begun */
+const char *am_stage_mail(void);	/* the last one begun */
 void am_stage_plugin(const char *name); /* NULL: none */
-void am_stage_call(int number);	/* async-signal-safe */
+void am_stage_call(int number);		/* async-signal-safe */
 
 /* A copy that can be relied on to be text.  NULL gives an idle one. */
 void am_stage_read(const AmStage *stage, AmStage *copy);

@@ -50,8 +50,9 @@ am_watch_log_end(const AmWatched *worker, int status)
 	g_autofree char *at = watch_describe(&stage);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
 		g_autofree char *call = stage.call >= 0 ? am_sandbox_call_name(stage.call) : NULL;
-		am_warning("content: worker %d ended by signal SIGSYS (stopped by the sandbox%s%s)%s",
-			   (int)worker->pid, call != NULL ? ": " : "", call != NULL ? call : "", at);
+		am_warning(
+			"content: worker %d ended by signal SIGSYS (stopped by the sandbox%s%s)%s",
+			(int)worker->pid, call != NULL ? ": " : "", call != NULL ? call : "", at);
 	} else if (WIFSIGNALED(status)) {
 		const char *name = sigabbrev_np(WTERMSIG(status));
 		am_warning("content: worker %d ended by signal SIG%s%s", (int)worker->pid,
@@ -93,8 +94,8 @@ am_watch_log_line(AmWatched *worker, const AmChannelRecord *record)
 	}
 	if (worker->n_lines++ < LINES_PER_SECOND)
 		am_log(record->level, NULL, "content: %s %d: %s",
-		       record->kind == AM_CHANNEL_KEEPER ? "keeper" : "worker",
-		       (int)record->pid, record->text);
+		       record->kind == AM_CHANNEL_KEEPER ? "keeper" : "worker", (int)record->pid,
+		       record->text);
 	if (worker->n_lines == LINES_TOO_MANY && worker->pid > 0)
 		watch_kill(worker, "floods the log");
 }

@@ -250,7 +250,8 @@ worker_is_fit(AmInspector *inspector, AmReuse *reuse, char *why)
 		level = AM_LOG_WARNING;
 	const char *reason = left != NULL ? left : why;
 	if (reason != NULL) {
-		g_autofree char *text = g_strdup_printf("ends after mail %s: %s", am_stage_mail(), reason);
+		g_autofree char *text =
+			g_strdup_printf("ends after mail %s: %s", am_stage_mail(), reason);
 		worker_log(level, text);
 	}
 	g_free(why);

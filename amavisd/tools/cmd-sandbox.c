@@ -56,8 +56,7 @@ sandbox_try(Sandbox *sandbox, const AmConfig *config, GError **error)
 	am_content_limits_from_config(config, &setup.limits);
 	am_worker_limits(&setup, &sandbox->limits);
 	sandbox->landlock = am_sandbox_landlock_words();
-	sandbox->can_enter =
-		am_sandbox_check(setup.is_best_effort, &sandbox->missing, &refusal);
+	sandbox->can_enter = am_sandbox_check(setup.is_best_effort, &sandbox->missing, &refusal);
 	if (!sandbox->can_enter) {
 		sandbox->refusal = g_strdup(refusal->message);
 		sandbox->missing = am_sandbox_missing(&sandbox->is_needed);
@@ -214,8 +213,7 @@ am_cmd_sandbox(int argc, char **argv)
 		am_tool_error("%s", error->message);
 		return g_error_matches(error, AM_ERROR, AM_ERROR_CONFIG) ? AM_EXIT_CONFIG : 1;
 	}
-	const char *setting =
-		am_config_string(am_config_group(config, "content", NULL), "sandbox");
+	const char *setting = am_config_string(am_config_group(config, "content", NULL), "sandbox");
 	if (is_json)
 		sandbox_print_json(&sandbox, setting);
 	else

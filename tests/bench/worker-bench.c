@@ -47,8 +47,7 @@ static void
 bench(const char *name, const char *settings, const char *mail, guint n)
 {
 	gint64 start = run(settings, mail, n / 100);
-	g_print("%s: %.1f us\n", name,
-		(double)(run(settings, mail, n + n / 100) - start) / n);
+	g_print("%s: %.1f us\n", name, (double)(run(settings, mail, n + n / 100) - start) / n);
 }
 
 int

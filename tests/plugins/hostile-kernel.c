@@ -278,8 +278,8 @@ try_raise_limits(const Try *try)
 	for (size_t i = 0; i < G_N_ELEMENTS(which); i++) {
 		if (getrlimit(which[i], &limit) != 0)
 			return 99;
-		limit.rlim_max = limit.rlim_max == RLIM_INFINITY ? RLIM_INFINITY
-								 : limit.rlim_max + 1;
+		limit.rlim_max =
+			limit.rlim_max == RLIM_INFINITY ? RLIM_INFINITY : limit.rlim_max + 1;
 		if (limit.rlim_max == RLIM_INFINITY)
 			continue; /* none was set, see the test */
 		if (setrlimit(which[i], &limit) == 0)

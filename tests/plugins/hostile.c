@@ -85,15 +85,8 @@ static const AmScannerOps scanner_ops = {
 };
 
 const AmPlugin am_plugin = {
-	AM_ABI_HEAD(AmPlugin),
-	.kinds = AM_KIND_SCANNER,
-	.caps = AM_CAP_SANDBOX,
-	.name = "hostile",
-	.version = "1",
-	.licence = "GPL-2.0-or-later",
-	.summary = "for tests",
-	.load = hostile_load,
-	.after_fork = hostile_after_fork,
-	.unload = hostile_unload,
-	.scanner = &scanner_ops,
+	AM_ABI_HEAD(AmPlugin),	  .kinds = AM_KIND_SCANNER, .caps = AM_CAP_SANDBOX,
+	.name = "hostile",	  .version = "1",	    .licence = "GPL-2.0-or-later",
+	.summary = "for tests",	  .load = hostile_load,	    .after_fork = hostile_after_fork,
+	.unload = hostile_unload, .scanner = &scanner_ops,
 };
