@@ -63,9 +63,8 @@ accept_refuse(AmPool *pool, const AmPoolListener *listener, int fd, const char *
 	(void)shutdown(fd, SHUT_WR);
 }
 
-/* Not for each connection: there can be thousands. */
-static void
-accept_complain(AmPool *pool, const char *name, const char *what)
+void
+am_pool_complain(AmPool *pool, const char *name, const char *what)
 {
 	gint64 now = g_get_monotonic_time();
 	g_mutex_lock(&pool->reserve_lock);
@@ -127,7 +126,7 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	}
 	if (am_pool_add(pool, connection))
 		return;
-	accept_complain(pool, name, "too many connections, refusing with 421");
+	am_pool_complain(pool, name, "too many connections, refusing with 421");
 	accept_refuse(pool, listener, fd, "421 4.3.2", "Too many connections, try later");
 	am_connection_free(connection);
 }
@@ -141,14 +140,14 @@ accept_failed(AmPool *pool, const AmPoolListener *listener, int errnum)
 		return ACCEPT_EMPTY;
 	case EMFILE:
 	case ENFILE:
-		accept_complain(pool, name, g_strerror(errnum));
+		am_pool_complain(pool, name, g_strerror(errnum));
 		return accept_with_reserve(pool, listener);
 	case ENOBUFS:
 	case ENOMEM:
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
-		accept_complain(pool, name, g_strerror(errnum));
+		am_pool_complain(pool, name, g_strerror(errnum));
 		return ACCEPT_PAUSE;
 	default: /* EINTR, and errors of a connection that broke before we took it: accept(2) */
 		return ACCEPT_GO_ON;

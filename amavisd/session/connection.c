@@ -88,6 +88,8 @@ connection_on_begin(gpointer user)
 	}
 	if (g_atomic_int_add(&pool->n_mails, 1) >= pool->max_mails) {
 		(void)g_atomic_int_add(&pool->n_mails, -1);
+		am_pool_complain(pool, connection->listener->listener->name,
+				 "max_mails are in work, refusing with 421");
 		return am_reply_new(421, "4.3.2", "%s Too many mails in work, try later",
 				    pool->hostname);
 	}

@@ -102,3 +102,6 @@ gint64 am_connection_drain_end(const AmConnection *connection);
 void am_pool_accept(AmPool *pool, guint number);
 gboolean am_pool_watch_listener(AmPool *pool, guint number, int operation, GError **error);
 void am_pool_open_reserve(AmPool *pool);
+/* Logs what is used up at the listener called name; every ten seconds at most, there can be thousands
+ * that are refused. */
+void am_pool_complain(AmPool *pool, const char *name, const char *what);

@@ -196,6 +196,7 @@ class Kill(unittest.TestCase):
             t.start()
         time.sleep(1)
         self.assertRegex(rig.send(daemon.port, rig.message()), r"^421 4\.3\.2")
+        self.assertIn("listener in: max_mails are in work, refusing with 421", daemon.log_text())
         for t in threads:
             t.join()
         clients = [rig.Client(daemon.port, hello=None) for _ in range(8)]
