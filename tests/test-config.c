@@ -211,6 +211,19 @@ test_schema(void)
 	g_assert_false(am_config_kind_is_named("policy"));
 }
 
+static void
+test_key_problem(void)
+{
+	g_autoptr(GPtrArray) problems = am_config_problems_new();
+	g_autoptr(AmConfig) config =
+		am_config_load_data("f", "[listener x]\n\naddress = y\n", problems);
+	const AmConfigGroup *group = am_config_group(config, "listener", "x");
+	am_config_add_key_problem(problems, group, "address", "address: %d", 1);
+	am_config_add_key_problem(problems, group, "tls", "by default");
+	g_autofree char *text = problems_text(problems);
+	g_assert_cmpstr(text, ==, "f:3: [listener x]: address: 1\n[listener x]: by default");
+}
+
 /* ---- problems ------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -704,6 +717,7 @@ main(int argc, char **argv)
 	g_test_add_func("/config/value-message", test_value_message);
 	g_test_add_func("/config/nearest", test_nearest);
 	g_test_add_func("/config/schema", test_schema);
+	g_test_add_func("/config/key-problem", test_key_problem);
 	g_test_add_func("/config/problems", test_problems);
 	g_test_add_func("/config/problem-strings", test_problem_strings);
 	g_test_add_func("/config/smallest", test_smallest);

@@ -45,3 +45,5 @@ void am_config_group_check(AmConfigGroup *group, const AmSettingSpec *core,
 			   const AmSettingSpec *specs, GPtrArray *problems);
 /* "[kind name]"; to be freed. */
 char *am_config_group_title(const AmConfigGroup *group);
+/* Which of the words in "a|b|c" text is, counted from 0; -1: none of them. */
+gint am_value_choice(const char *range, const char *text);

@@ -32,6 +32,9 @@ char *am_config_problem_to_string(const AmConfigProblem *problem);
 GPtrArray *am_config_problems_new(void);
 void am_config_add_problem(GPtrArray *problems, const char *file, guint line, const char *format,
 			   ...) G_GNUC_PRINTF(4, 5);
+/* A problem of a group's key, at the place where the key is written: "[kind name]: text". */
+void am_config_add_key_problem(GPtrArray *problems, const AmConfigGroup *group, const char *key,
+			       const char *format, ...) G_GNUC_PRINTF(4, 5);
 
 /* NULL when FILE could not be read at all; with problems the value is there but must not be used
  * to serve.  file NULL: the compiled-in default path. */
@@ -68,6 +71,9 @@ const AmConfigGroup *am_config_check_group(AmConfig *config, const char *kind, c
  * unset: NULL / 0 / FALSE. */
 gboolean am_config_has(const AmConfigGroup *group, const char *key); /* set, or has a default */
 const char *am_config_string(const AmConfigGroup *group, const char *key); /* STRING PATH ENUM */
+/* ENUM: which of its range's words, counted from 0; there must be a default.  The enums of ours that
+ * stand for such words count in the same order. */
+guint am_config_choice(const AmConfigGroup *group, const char *key);
 gboolean am_config_bool(const AmConfigGroup *group, const char *key);
 gint64 am_config_int(const AmConfigGroup *group, const char *key); /* INT SIZE DURATION(ms) */
 double am_config_double(const AmConfigGroup *group, const char *key);

@@ -199,6 +199,16 @@ am_config_string(const AmConfigGroup *group, const char *key)
 	return group_value(group, key, types)->value.text;
 }
 
+guint
+am_config_choice(const AmConfigGroup *group, const char *key)
+{
+	const AmConfigValue *value = group_value(group, key, 1U << AM_SETTING_ENUM);
+	if (!value->is_set)
+		g_error("[%s %s]: \"%s\" has neither value nor default", group->kind, group->name,
+			key);
+	return (guint)am_value_choice(value->spec->range, value->value.text);
+}
+
 gboolean
 am_config_bool(const AmConfigGroup *group, const char *key)
 {

@@ -6,7 +6,7 @@
 
 #include <config.h>
 
-#include "config/config.h"
+#include "config/config-private.h"
 
 void
 am_config_problem_free(AmConfigProblem *problem)
@@ -45,4 +45,19 @@ am_config_add_problem(GPtrArray *problems, const char *file, guint line, const c
 	problem->file = g_strdup(file != NULL ? file : "");
 	problem->line = line;
 	g_ptr_array_add(problems, problem);
+}
+
+void
+am_config_add_key_problem(GPtrArray *problems, const AmConfigGroup *group, const char *key,
+			  const char *format, ...)
+{
+	g_autofree char *title = am_config_group_title(group);
+	const char *file;
+	guint line;
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	(void)am_config_raw(group, key, &file, &line);
+	am_config_add_problem(problems, file, line, "%s: %s", title, text);
 }

@@ -15,7 +15,7 @@
 
 #include <config.h>
 
-#include "config/config.h"
+#include "config/config-private.h"
 
 #include <math.h>
 #include <string.h>
@@ -132,11 +132,14 @@ value_is_in_range(const AmSettingSpec *spec, const AmValue *value)
 	return TRUE;
 }
 
-static gboolean
-value_is_one_of(const char *text, const char *range)
+gint
+am_value_choice(const char *range, const char *text)
 {
 	g_auto(GStrv) words = g_strsplit(range != NULL ? range : "", "|", -1);
-	return g_strv_contains((const char *const *)words, text);
+	for (gint i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
 }
 
 /* Empty words are dropped: "a, b" has two. */
@@ -200,7 +203,7 @@ am_value_parse(const AmSettingSpec *spec, const char *text, AmValue *value, GErr
 		is_good = *text == '/';
 		break;
 	case AM_SETTING_ENUM:
-		is_good = value_is_one_of(text, spec->range);
+		is_good = am_value_choice(spec->range, text) >= 0;
 		break;
 	case AM_SETTING_LIST:
 		value->list = value_split(text);

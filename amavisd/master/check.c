@@ -147,29 +147,24 @@ static void
 check_log(const AmConfig *config, GPtrArray *problems)
 {
 	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
-	const char *log = am_config_string(core, "log"), *file;
-	guint line;
-	(void)am_config_raw(core, "log", &file, &line);
+	const char *log = am_config_string(core, "log");
 	if (strcmp(log, "syslog") != 0 && strcmp(log, "journal") != 0 &&
 	    strcmp(log, "stderr") != 0 && !g_str_has_prefix(log, "file:/"))
-		am_config_add_problem(problems, file, line,
-				      "[amavisd]: log = \"%s\" is not allowed; allowed: syslog, "
-				      "journal, stderr or file:/path",
-				      log);
+		am_config_add_key_problem(problems, core, "log",
+					  "log = \"%s\" is not allowed; allowed: syslog, "
+					  "journal, stderr or file:/path",
+					  log);
 }
 
 static void
 check_run_directory(const AmConfig *config, GPtrArray *problems)
 {
 	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
-	const char *file;
-	guint line;
-	(void)am_config_raw(core, "run_directory", &file, &line);
 	if (strlen(am_config_string(core, "run_directory")) > RUN_DIRECTORY_MAX_BYTES)
-		am_config_add_problem(problems, file, line,
-				      "[amavisd]: run_directory is too long for the sockets in it; "
-				      "allowed: %d bytes",
-				      RUN_DIRECTORY_MAX_BYTES);
+		am_config_add_key_problem(problems, core, "run_directory",
+					  "run_directory is too long for the sockets in it; "
+					  "allowed: %d bytes",
+					  RUN_DIRECTORY_MAX_BYTES);
 }
 
 AmIdentity *

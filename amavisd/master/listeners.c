@@ -176,10 +176,7 @@ listeners_check_address(const AmConfigGroup *group, GHashTable *seen, GPtrArray 
 {
 	const char *name = am_config_group_name(group);
 	const char *address = am_config_string(group, "address");
-	const char *file;
-	guint line;
 	Endpoint endpoint;
-	(void)am_config_raw(group, "address", &file, &line);
 	if (address == NULL) {
 		am_config_add_problem(
 			problems, am_config_group_file(group), am_config_group_line(group),
@@ -189,20 +186,19 @@ listeners_check_address(const AmConfigGroup *group, GHashTable *seen, GPtrArray 
 		return;
 	}
 	if (!endpoint_parse(address, &endpoint)) {
-		am_config_add_problem(problems, file, line,
-				      "[listener %s]: address = \"%s\" is not allowed; allowed: "
-				      "127.0.0.1:10024, [::1]:10024 or unix:/path",
-				      name, address);
+		am_config_add_key_problem(problems, group, "address",
+					  "address = \"%s\" is not allowed; allowed: "
+					  "127.0.0.1:10024, [::1]:10024 or unix:/path",
+					  address);
 		return;
 	}
 	char *text = endpoint_text(&endpoint);
 	const char *other = g_hash_table_lookup(seen, text);
 	/* port 0 is another port each time */
 	if (other != NULL && !g_str_has_suffix(text, ":0"))
-		am_config_add_problem(
-			problems, file, line,
-			"[listener %s]: address = \"%s\" is that of [listener %s], too", name,
-			address, other);
+		am_config_add_key_problem(problems, group, "address",
+					  "address = \"%s\" is that of [listener %s], too", address,
+					  other);
 	g_hash_table_insert(seen, text, (gpointer)name);
 }
 
@@ -217,16 +213,14 @@ am_listeners_check(const AmConfig *config, GPtrArray *problems)
 				      "with address = 127.0.0.1:10024");
 	for (guint i = 0; i < groups->len; i++) {
 		const AmConfigGroup *group = g_ptr_array_index(groups, i);
-		const char *mode = am_config_string(group, "mode"), *file;
-		guint bits, line;
+		const char *mode = am_config_string(group, "mode");
+		guint bits;
 		listeners_check_address(group, seen, problems);
-		(void)am_config_raw(group, "mode", &file, &line);
 		if (!listeners_parse_mode(mode, &bits))
-			am_config_add_problem(
-				problems, file, line,
-				"[listener %s]: mode = \"%s\" is not allowed; allowed: "
-				"permissions in octal such as 0660",
-				am_config_group_name(group), mode);
+			am_config_add_key_problem(problems, group, "mode",
+						  "mode = \"%s\" is not allowed; allowed: "
+						  "permissions in octal such as 0660",
+						  mode);
 	}
 }
 

@@ -55,16 +55,10 @@ typedef struct {
 gboolean
 am_master_open_log(const AmConfig *config, GError **error)
 {
-	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
-	guint level = AM_LOG_ERROR;
-	while (level < AM_LOG_DEBUG &&
-	       strcmp(levels[level], am_config_string(core, "log_level")) != 0)
-		level++;
-	AmLogFormat format = strcmp(am_config_string(core, "log_format"), "json") == 0
-				     ? AM_LOG_JSON
-				     : AM_LOG_TEXT;
-	return am_log_open(am_config_string(core, "log"), format, (AmLogLevel)level, error);
+	return am_log_open(am_config_string(core, "log"),
+			   (AmLogFormat)am_config_choice(core, "log_format"),
+			   (AmLogLevel)am_config_choice(core, "log_level"), error);
 }
 
 /* ---- status -------------------------------------------------------------------------------- */

@@ -75,9 +75,8 @@ am_setup_password(const AmConfigGroup *group, GPtrArray *problems)
 	g_autoptr(GError) error = NULL;
 	const char *user = am_config_string(group, "auth_user");
 	const char *path = am_config_string(group, "auth_password_file");
-	const char *file = "", *key = user != NULL ? "auth_password_file" : "auth_user";
+	const char *key = user != NULL ? "auth_password_file" : "auth_user";
 	char *password = NULL;
-	guint line = 0;
 	if (user == NULL && path == NULL)
 		return NULL;
 	if (user == NULL || path == NULL)
@@ -87,8 +86,6 @@ am_setup_password(const AmConfigGroup *group, GPtrArray *problems)
 		password = password_read(path, &error);
 	if (error == NULL)
 		return password;
-	(void)am_config_raw(group, key, &file, &line);
-	am_config_add_problem(problems, file != NULL ? file : "", line, "[next_hop] %s: %s", key,
-			      error->message);
+	am_config_add_key_problem(problems, group, key, "%s: %s", key, error->message);
 	return NULL;
 }

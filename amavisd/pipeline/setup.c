@@ -26,13 +26,8 @@ am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *probl
 		keys++;
 	g_autoptr(GError) error = NULL;
 	AmRoute *route = am_route_parse(am_config_string(group, *keys), &error);
-	if (route == NULL) {
-		const char *file;
-		guint line;
-		(void)am_config_raw(group, *keys, &file, &line);
-		am_config_add_problem(problems, file, line, "[routes]: %s: %s", *keys,
-				      error->message);
-	}
+	if (route == NULL)
+		am_config_add_key_problem(problems, group, *keys, "%s: %s", *keys, error->message);
 	return route;
 }
 
@@ -42,8 +37,6 @@ setup_tls(const AmConfigGroup *group, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
 	const char *mode = am_config_string(group, "tls");
-	const char *file = "";
-	guint line = 0;
 	if (strcmp(mode, "no") == 0)
 		return NULL;
 	const AmTlsConfig config = {
@@ -51,15 +44,12 @@ setup_tls(const AmConfigGroup *group, GPtrArray *problems)
 		.key = am_config_string(group, "tls_key"),
 		.ca_file = am_config_string(group, "tls_ca"),
 		.ciphers = am_config_string(group, "tls_ciphers"),
-		.min_version = am_tls_version_parse(am_config_string(group, "tls_min_version")),
+		.min_version = am_config_choice(group, "tls_min_version"),
 		.demand = strcmp(mode, "verify") == 0 ? AM_TLS_NAME : AM_TLS_NONE,
 	};
 	AmTls *tls = am_tls_new(&config, &error);
-	if (tls == NULL) {
-		(void)am_config_raw(group, "tls", &file, &line);
-		am_config_add_problem(problems, file != NULL ? file : "", line, "[next_hop] %s",
-				      error->message);
-	}
+	if (tls == NULL)
+		am_config_add_key_problem(problems, group, "tls", "%s", error->message);
 	return tls;
 }
 
@@ -70,15 +60,6 @@ setup_tls_mode(const AmConfigGroup *group)
 	if (strcmp(mode, "no") == 0)
 		return AM_CLIENT_PLAIN;
 	return strcmp(mode, "opportunistic") == 0 ? AM_CLIENT_OPPORTUNISTIC : AM_CLIENT_TLS;
-}
-
-static AmChunking
-setup_chunking(const AmConfigGroup *group)
-{
-	const char *word = am_config_string(group, "chunking");
-	if (strcmp(word, "no") == 0)
-		return AM_CHUNKING_NO;
-	return strcmp(word, "always") == 0 ? AM_CHUNKING_ALWAYS : AM_CHUNKING_AUTO;
 }
 
 AmSmtpPool *
@@ -106,7 +87,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.is_auth_required = am_config_bool(group, "auth_required"),
 		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
 		.has_xforward = am_config_bool(group, "xforward"),
-		.chunking = setup_chunking(group),
+		.chunking = am_config_choice(group, "chunking"),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
 	};

@@ -44,15 +44,9 @@ static AmClients *
 listeners_networks(const AmConfigGroup *group, const char *key, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
-	const char *file = "";
-	guint line = 0;
 	AmClients *clients = am_clients_new(am_config_list(group, key), &error);
-	if (clients == NULL) {
-		(void)am_config_raw(group, key, &file, &line);
-		am_config_add_problem(problems, file != NULL ? file : "", line,
-				      "[listener %s] %s: %s", am_config_group_name(group), key,
-				      error->message);
-	}
+	if (clients == NULL)
+		am_config_add_key_problem(problems, group, key, "%s: %s", key, error->message);
 	return clients;
 }
 
@@ -88,10 +82,7 @@ static AmTls *
 listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
-	const char *clients = am_config_string(group, "tls_client_certificate");
-	const char *file = "";
-	guint line = 0;
-	if (strcmp(am_config_string(group, "tls"), "no") == 0)
+	if (am_config_choice(group, "tls") == AM_SERVER_PLAIN)
 		return NULL;
 	const AmTlsConfig config = {
 		.is_server = TRUE,
@@ -99,48 +90,13 @@ listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
 		.key = am_config_string(group, "tls_key"),
 		.ca_file = am_config_string(group, "tls_ca"),
 		.ciphers = am_config_string(group, "tls_ciphers"),
-		.min_version = am_tls_version_parse(am_config_string(group, "tls_min_version")),
-		.demand = strcmp(clients, "require") == 0 ? AM_TLS_CHAIN
-			  : strcmp(clients, "ask") == 0	  ? AM_TLS_ASK
-							  : AM_TLS_NONE,
+		.min_version = am_config_choice(group, "tls_min_version"),
+		.demand = am_config_choice(group, "tls_client_certificate"),
 	};
 	AmTls *tls = am_tls_new(&config, &error);
-	if (tls == NULL) {
-		(void)am_config_raw(group, "tls", &file, &line);
-		am_config_add_problem(problems, file != NULL ? file : "", line, "[listener %s] %s",
-				      am_config_group_name(group), error->message);
-	}
+	if (tls == NULL)
+		am_config_add_key_problem(problems, group, "tls", "%s", error->message);
 	return tls;
-}
-
-static AmListenerProtocol
-listeners_protocol(const AmConfigGroup *group)
-{
-	static const char *const words[] = { "smtp", "lmtp", "milter", "am.pdp" };
-	guint protocol = 0;
-	while (strcmp(words[protocol], am_config_string(group, "protocol")) != 0)
-		protocol++;
-	return (AmListenerProtocol)protocol;
-}
-
-static AmPdpRelease
-listeners_release(const AmConfigGroup *group)
-{
-	static const char *const words[] = { "secret", "any", "no" };
-	guint release = 0;
-	while (strcmp(words[release], am_config_string(group, "release")) != 0)
-		release++;
-	return (AmPdpRelease)release;
-}
-
-static AmServerTls
-listeners_tls_mode(const AmConfigGroup *group)
-{
-	static const char *const words[] = { "no", "starttls", "required", "implicit" };
-	guint mode = 0;
-	while (strcmp(words[mode], am_config_string(group, "tls")) != 0)
-		mode++;
-	return (AmServerTls)mode;
 }
 
 /* An answer that comes when the MTA has given up is none.  Of SMTP clients we do not know when that is;
@@ -157,39 +113,14 @@ listeners_answer_ms(const AmConfigGroup *group, const AmConfigGroup *core,
 	return is_milter ? MIN(LISTENERS_MILTER_ANSWER_MS, most_ms) : most_ms;
 }
 
-static AmLate
-listeners_when_late(const AmConfigGroup *group)
-{
-	static const char *const words[] = { "policy", "tempfail", "unchecked" };
-	guint late = 0;
-	while (strcmp(words[late], am_config_string(group, "at_deadline")) != 0)
-		late++;
-	return (AmLate)late;
-}
-
-static AmServerAuth
-listeners_auth(const AmConfigGroup *group)
-{
-	static const char *const words[] = { "no", "offered", "required" };
-	guint mode = 0;
-	while (strcmp(words[mode], am_config_string(group, "auth")) != 0)
-		mode++;
-	return (AmServerAuth)mode;
-}
-
 static void
 listeners_check_auth(const AmConfigGroup *group, GPtrArray *problems)
 {
-	const char *file = "";
-	guint line = 0;
-	if (listeners_auth(group) == AM_SERVER_AUTH_NO ||
-	    listeners_tls_mode(group) != AM_SERVER_PLAIN ||
-	    am_config_bool(group, "auth_without_tls"))
-		return;
-	(void)am_config_raw(group, "auth", &file, &line);
-	am_config_add_problem(problems, file != NULL ? file : "", line,
-			      "[listener %s] auth: needs tls, or auth_without_tls = yes",
-			      am_config_group_name(group));
+	if (am_config_choice(group, "auth") != AM_SERVER_AUTH_NO &&
+	    am_config_choice(group, "tls") == AM_SERVER_PLAIN &&
+	    !am_config_bool(group, "auth_without_tls"))
+		am_config_add_key_problem(problems, group, "auth",
+					  "auth: needs tls, or auth_without_tls = yes");
 }
 
 /* The library's part, when a listener wants it. */
@@ -214,7 +145,6 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	const AmConfigGroup *group = item->group;
 	const AmConfigGroup *core = am_config_group(generation->config, "amavisd", NULL);
 	const char *bare = am_config_string(group, "bare_newline");
-	const char *conflict = am_config_string(group, "conflict");
 	AmPoolListener *listener = g_new0(AmPoolListener, 1);
 	listener->listener = item;
 	listener->clients = listeners_networks(group, "clients", problems);
@@ -226,12 +156,10 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
 	listeners_check_auth(group, problems);
 	listener->idle_us = am_config_int(group, "idle_time") * 1000;
-	listener->protocol = listeners_protocol(group);
+	listener->protocol = am_config_choice(group, "protocol");
 	listener->answer_us = listeners_answer_ms(group, core, listener->protocol) * 1000;
-	listener->when_late = listeners_when_late(group);
-	listener->conflict = strcmp(conflict, "split") == 0	  ? AM_CONFLICT_SPLIT
-			     : strcmp(conflict, "strictest") == 0 ? AM_CONFLICT_STRICTEST
-								  : AM_CONFLICT_MILDEST;
+	listener->when_late = am_config_choice(group, "at_deadline");
+	listener->conflict = am_config_choice(group, "conflict");
 	listener->server = (AmSmtpServerConfig){
 		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
 		.hostname = hostname,
@@ -249,9 +177,9 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.listener = item->name,
 		.policy_banks = am_config_list(group, "policy_banks"),
 		.is_proxied = am_config_bool(group, "proxy_protocol"),
-		.tls_mode = listeners_tls_mode(group),
+		.tls_mode = am_config_choice(group, "tls"),
 		.tls = listener->tls,
-		.auth = listeners_auth(group),
+		.auth = am_config_choice(group, "auth"),
 		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
 		.auth_mechanisms = listener->auth_mechanisms,
 		.auth_service = am_config_string(group, "auth_service"),
@@ -273,7 +201,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.listener = item->name,
 		.policy_banks = listener->server.policy_banks,
 		.mail_directories = am_config_list(group, "mail_directory"),
-		.release = listeners_release(group),
+		.release = am_config_choice(group, "release"),
 	};
 	return listener;
 }

@@ -115,16 +115,6 @@ tls_configure(SSL_CTX *context, const AmTlsConfig *config, GError **error)
 	       tls_load_authorities(context, config, error);
 }
 
-AmTlsVersion
-am_tls_version_parse(const char *text)
-{
-	static const char *const names[] = { "1.0", "1.1", "1.2", "1.3" };
-	guint version = 0;
-	while (version < AM_TLS_1_3 && strcmp(text, names[version]) != 0)
-		version++;
-	return (AmTlsVersion)version;
-}
-
 AmTls *
 am_tls_new(const AmTlsConfig *config, GError **error)
 {

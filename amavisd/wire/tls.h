@@ -36,8 +36,6 @@ typedef struct {
 	AmTlsDemand demand;
 } AmTlsConfig;
 
-/* "1.0", "1.1", "1.2", "1.3". */
-AmTlsVersion am_tls_version_parse(const char *text);
 /* Reads and checks the files.  CONFIG, naming the file. */
 AmTls *am_tls_new(const AmTlsConfig *config, GError **error);
 void am_tls_free(AmTls *tls);
