@@ -65,46 +65,6 @@ bytes_text(Bytes bytes)
 	return g_string_free(text, FALSE);
 }
 
-/* ---- the content --------------------------------------------------------------------------- */
-
-gboolean
-mapped_open(Mapped *mapped, const AmHost *host, AmDecode *decode, GError **error)
-{
-	int fd = host->part_fd(host->decode_part(decode));
-	struct stat st;
-	*mapped = (Mapped){ 0 };
-	if (fd < 0) {
-		host->decode_mark(decode, AM_PART_UNDECODED, "its content is not there");
-		return FALSE;
-	}
-	if (fstat(fd, &st) != 0) {
-		int errnum = errno;
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errnum),
-			    "looking at the content: %s", g_strerror(errnum));
-		return FALSE;
-	}
-	if (st.st_size <= 0)
-		return FALSE;
-	void *address = mmap(NULL, (gsize)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (address == MAP_FAILED) {
-		int errnum = errno;
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errnum),
-			    "mapping the content: %s", g_strerror(errnum));
-		return FALSE;
-	}
-	mapped->address = address;
-	mapped->bytes = (Bytes){ address, (gsize)st.st_size };
-	return TRUE;
-}
-
-void
-mapped_close(Mapped *mapped)
-{
-	if (mapped->address != NULL)
-		(void)munmap(mapped->address, mapped->bytes.len);
-	*mapped = (Mapped){ 0 };
-}
-
 /* ---- what comes out ------------------------------------------------------------------------ */
 
 void
@@ -178,4 +138,41 @@ void
 output_mark(Output *output, guint32 flags, const char *reason)
 {
 	output->host->decode_mark(output->decode, flags, reason);
+}
+
+/* ---- the content --------------------------------------------------------------------------- */
+
+/* "looking at the content: No such file"; FALSE. */
+static gboolean
+bytes_fail(const char *what, GError **error)
+{
+	int errnum = errno;
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errnum), "%s the content: %s",
+		    what, g_strerror(errnum));
+	return FALSE;
+}
+
+gboolean
+bytes_decode(const AmHost *host, AmDecode *decode, BytesReader read, gconstpointer plugin,
+	     GError **error)
+{
+	int fd = host->part_fd(host->decode_part(decode));
+	struct stat st;
+	Output output;
+	if (fd < 0) {
+		host->decode_mark(decode, AM_PART_UNDECODED, "its content is not there");
+		return TRUE;
+	}
+	if (fstat(fd, &st) != 0)
+		return bytes_fail("looking at", error);
+	if (st.st_size <= 0)
+		return TRUE;
+	void *address = mmap(NULL, (gsize)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (address == MAP_FAILED)
+		return bytes_fail("mapping", error);
+	output_init(&output, host, decode);
+	output.plugin = plugin;
+	read((Bytes){ address, (gsize)st.st_size }, &output);
+	(void)munmap(address, (gsize)st.st_size);
+	return TRUE;
 }

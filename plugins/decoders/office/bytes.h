@@ -51,25 +51,23 @@ char *bytes_utf16(Bytes bytes);
 /* Bytes up to a NUL or the end, for people: what is not UTF-8 is taken for Latin 1. */
 char *bytes_text(Bytes bytes);
 
-/* The content of a part, mapped. */
-typedef struct {
-	Bytes bytes;
-	gpointer address; /* NULL none */
-} Mapped;
-
-/* FALSE without an error: there is nothing to look at, the part was marked where that is odd. */
-gboolean mapped_open(Mapped *mapped, const AmHost *host, AmDecode *decode, GError **error);
-void mapped_close(Mapped *mapped);
-
 /* One decode, and how far it may go. */
 typedef struct {
 	const AmHost *host;
 	AmDecode *decode;
+	gconstpointer plugin; /* as bytes_decode() was given it */
 	gint64 deadline_us;
 	gboolean is_full; /* the budget is used up: decode() returns */
 	guint n_findings;
 } Output;
 
+/* Reads what a part holds. */
+typedef void (*BytesReader)(Bytes bytes, Output *output);
+
+/* A plugin's whole decode(): read() gets the content, mapped, unless there is none.  plugin is for
+ * it and may be NULL.  FALSE: the content cannot be got at. */
+gboolean bytes_decode(const AmHost *host, AmDecode *decode, BytesReader read, gconstpointer plugin,
+		      GError **error);
 void output_init(Output *output, const AmHost *host, AmDecode *decode);
 /* Has the budget or the time been used up? In the latter case the part is marked. */
 gboolean output_is_over(Output *output);

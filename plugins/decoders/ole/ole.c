@@ -53,7 +53,7 @@ ole_bid(G_GNUC_UNUSED gpointer data, G_GNUC_UNUSED const AmPartInfo *info, const
 }
 
 static void
-ole_read(const Ole *self, Bytes bytes, Output *output)
+ole_read_compound(const Ole *self, Bytes bytes, Output *output)
 {
 	Compound compound;
 	const char *reason;
@@ -73,28 +73,22 @@ ole_read(const Ole *self, Bytes bytes, Output *output)
 	compound_close(&compound);
 }
 
+static void
+ole_read(Bytes bytes, Output *output)
+{
+	if (compound_is_compound(bytes.data, bytes.len))
+		ole_read_compound(output->plugin, bytes, output);
+	else if (document_is_mso(bytes.data, bytes.len))
+		document_add_mso(output, bytes);
+	else
+		relations_read(bytes, output);
+}
+
 static gboolean
 ole_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const Ole *self = data;
-	g_autoptr(GError) failure = NULL;
-	Mapped mapped;
-	Output output;
-	if (!mapped_open(&mapped, self->host, decode, &failure)) {
-		if (failure == NULL)
-			return TRUE;
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return FALSE;
-	}
-	output_init(&output, self->host, decode);
-	if (compound_is_compound(mapped.bytes.data, mapped.bytes.len))
-		ole_read(self, mapped.bytes, &output);
-	else if (document_is_mso(mapped.bytes.data, mapped.bytes.len))
-		document_add_mso(&output, mapped.bytes);
-	else
-		relations_read(mapped.bytes, &output);
-	mapped_close(&mapped);
-	return TRUE;
+	return bytes_decode(self->host, decode, ole_read, self, error);
 }
 
 static const AmDecoderOps ole_ops = {

@@ -30,19 +30,7 @@ static gboolean
 onenote_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const OneNote *self = data;
-	g_autoptr(GError) failure = NULL;
-	Mapped mapped;
-	Output output;
-	if (!mapped_open(&mapped, self->host, decode, &failure)) {
-		if (failure == NULL)
-			return TRUE;
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return FALSE;
-	}
-	output_init(&output, self->host, decode);
-	onenote_read(mapped.bytes, &output);
-	mapped_close(&mapped);
-	return TRUE;
+	return bytes_decode(self->host, decode, onenote_read, NULL, error);
 }
 
 static const AmDecoderOps onenote_ops = {

@@ -30,19 +30,7 @@ static gboolean
 rtf_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const Rtf *self = data;
-	g_autoptr(GError) failure = NULL;
-	Mapped mapped;
-	Output output;
-	if (!mapped_open(&mapped, self->host, decode, &failure)) {
-		if (failure == NULL)
-			return TRUE;
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return FALSE;
-	}
-	output_init(&output, self->host, decode);
-	rtf_read(mapped.bytes, &output);
-	mapped_close(&mapped);
-	return TRUE;
+	return bytes_decode(self->host, decode, rtf_read, NULL, error);
 }
 
 static const AmDecoderOps rtf_ops = {
