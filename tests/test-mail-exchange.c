@@ -257,15 +257,7 @@ send_raw(int socket, const guint8 *data, gsize len, const int *fds, gsize n_fds)
 	char control[256] __attribute__((aligned(16))) = { 0 };
 	struct iovec iov = { (gpointer)data, len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	if (n_fds > 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-	}
+	am_fd_attach(&msg, control, sizeof control, fds, n_fds);
 	g_assert_cmpint(sendmsg(socket, &msg, MSG_NOSIGNAL), ==, len);
 }
 

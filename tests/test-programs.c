@@ -316,20 +316,12 @@ static void
 send_raw(int worker, gconstpointer data, gsize len, const int *fds)
 {
 	struct iovec iov = { (void *)data, len };
-	char control[CMSG_SPACE(3 * sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = { 0 };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	gsize n = 0;
 	while (fds[n] >= 0)
 		n++;
-	if (n > 0) {
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-	}
+	am_fd_attach(&message, control, sizeof control, fds, n);
 	g_assert_cmpint(sendmsg(worker, &message, MSG_NOSIGNAL), >=, 0);
 }
 

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <amavisd/plugin.h>
@@ -22,7 +21,6 @@
 
 #define KNOWN_FLAGS ((guint32)(AM_PROGRAM_STDOUT | AM_PROGRAM_FORKS))
 #define ENDING_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-#define FDS_MAX 4 /* room for more than the one that is expected, to see that there were more */
 
 #define KIND_RUN 'R'
 #define KIND_DONE 'D'
@@ -173,64 +171,10 @@ static gboolean
 program_send(int socket, gconstpointer head, gsize head_len, const char *text, gsize text_len, int fd,
 	     GError **error)
 {
-	struct iovec iov[] = { { (void *)head, head_len }, { (void *)text, text_len } };
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct msghdr message = { .msg_iov = iov, .msg_iovlen = G_N_ELEMENTS(iov) };
-	ssize_t n;
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof control;
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	}
-	do
-		n = sendmsg(socket, &message, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "programs: cannot send");
-		return FALSE;
-	}
-	return TRUE;
-}
-
-/* Bytes received, 0 at the end, -1; *fd: the one descriptor that came, -1 none.  More than one, or a
- * message that was cut, is -1. */
-static gssize
-program_receive(int socket, gpointer data, gsize len, int *fd)
-{
-	struct iovec iov = { data, len };
-	char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof control };
-	int fds[FDS_MAX];
-	gsize n_fds = 0;
-	ssize_t n;
-	*fd = -1;
-	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -1;
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h != NULL; h = CMSG_NXTHDR(&message, h)) {
-		gsize bytes = h->cmsg_len - CMSG_LEN(0);
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS ||
-		    n_fds + bytes / sizeof(int) > FDS_MAX)
-			continue;
-		memcpy(fds + n_fds, CMSG_DATA(h), bytes);
-		n_fds += bytes / sizeof(int);
-	}
-	if (n_fds == 1 && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
-		*fd = fds[0];
-		return n;
-	}
-	for (gsize i = 0; i < n_fds; i++)
-		(void)close(fds[i]);
-	return n_fds > 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? -1 : n;
+	if (am_fd_send(socket, head, head_len, text, text_len, fd, 0) >= 0)
+		return TRUE;
+	am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "programs: cannot send");
+	return FALSE;
 }
 
 gboolean
@@ -284,7 +228,7 @@ AmProgramKind
 am_program_receive(int fd, guint n_programs, AmProgramRequest *request, int *content_fd)
 {
 	guint8 data[sizeof(RequestHead) + AM_PROGRAM_PASSWORD_BYTES];
-	gssize n = program_receive(fd, data, sizeof data, content_fd);
+	gssize n = am_fd_receive(fd, data, sizeof data, content_fd);
 	if (n == 0)
 		return AM_PROGRAM_END;
 	AmProgramKind kind = n > 0 ? am_program_parse_request(data, (gsize)n, n_programs, request)
@@ -341,9 +285,8 @@ am_program_receive_reply(int fd, gint64 deadline_us, AmProgramReply *reply, GErr
 	g_autofree char *data = g_malloc(room);
 	ReplyHead head;
 	*reply = (AmProgramReply){ .result_fd = -1 };
-	gssize n = program_wait(fd, deadline_us)
-			   ? program_receive(fd, data, room, &reply->result_fd)
-			   : -1;
+	gssize n = program_wait(fd, deadline_us) ? am_fd_receive(fd, data, room, &reply->result_fd)
+						 : -1;
 	if (n < (gssize)sizeof head) {
 		g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE, "programs: %s",
 			    n == 0 ? "the keeper is gone" : "no answer from the keeper");

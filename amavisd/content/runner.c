@@ -51,23 +51,7 @@ typedef struct {
 static gboolean
 runner_send(int socket, char kind, gconstpointer data, gsize len, int fd, int flags, GError **error)
 {
-	struct iovec iov[] = { { &kind, 1 }, { (void *)data, len } };
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct msghdr message = { .msg_iov = iov, .msg_iovlen = G_N_ELEMENTS(iov) };
-	ssize_t n;
-	if (fd >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof control;
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	}
-	do
-		n = sendmsg(socket, &message, MSG_NOSIGNAL | flags);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (am_fd_send(socket, &kind, 1, data, len, fd, flags) >= 0)
 		return TRUE;
 	am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "the runner of programs");
 	return FALSE;
@@ -116,28 +100,6 @@ am_runner_stop(AmRunner *runner)
 
 /* ---- the runner's side --------------------------------------------------------------------- */
 
-/* A record of the zygote.  Bytes, 0 at the end; *fd: what came with it, -1 nothing. */
-static gssize
-runner_receive(char *data, gsize len, int *fd)
-{
-	struct iovec iov = { data, len };
-	char control[CMSG_SPACE(sizeof(int))];
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof control };
-	ssize_t n;
-	*fd = -1;
-	do
-		n = recvmsg(RUNNER_CONTROL, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (header != NULL && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(header), sizeof(int));
-	return MAX(n, 0);
-}
-
 static gboolean
 runner_open(Runner *runner)
 {
@@ -158,8 +120,8 @@ runner_read_control(Runner *runner)
 {
 	char data[RECORD_BYTES];
 	g_auto(AmFd) fd = -1;
-	gssize n = runner_receive(data, sizeof data, &fd);
-	if (n == 0)
+	gssize n = am_fd_receive(RUNNER_CONTROL, data, sizeof data, &fd);
+	if (n <= 0)
 		return FALSE;
 	if (data[0] == 'P' && !runner->is_open && runner->setup.programs->len < AM_PROGRAMS_MAX) {
 		AmProgram *program = am_program_unpack(data + 1, (gsize)n - 1, NULL);

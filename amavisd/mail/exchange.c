@@ -113,18 +113,6 @@ exchange_send_packet(const Exchange *exchange, struct msghdr *msg, GError **erro
 	}
 }
 
-static void
-exchange_attach_fd(struct msghdr *msg, gpointer control, gsize size, int fd)
-{
-	msg->msg_control = control;
-	msg->msg_controllen = size;
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-}
-
 /* fd: -1 none */
 static gboolean
 exchange_send(const Exchange *exchange, ExchangeType type, const guint8 *data, gsize len, int fd,
@@ -137,8 +125,7 @@ exchange_send(const Exchange *exchange, ExchangeType type, const guint8 *data, g
 	struct iovec iov[2] = { { head, sizeof head }, { (gpointer)data, first } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)] = { 0 };
-	if (fd >= 0)
-		exchange_attach_fd(&msg, control, sizeof control, fd);
+	am_fd_attach(&msg, control, sizeof control, &fd, fd >= 0 ? 1 : 0);
 	if (!exchange_send_packet(exchange, &msg, error))
 		return FALSE;
 	for (gsize done = first; done < len;) {

@@ -9,6 +9,7 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/error.h \
 	amavisd/mail/exchange.c \
 	amavisd/mail/exchange.h \
+	amavisd/mail/fd.c \
 	amavisd/mail/fd.h \
 	amavisd/mail/handback.c \
 	amavisd/mail/handback.h \
