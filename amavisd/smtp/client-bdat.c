@@ -18,8 +18,7 @@
 
 #include "mail/spool.h"
 
-#define BDAT_SCAN_SIZE 65536	 /* bytes */
-#define BDAT_LINE_MAX 998u	 /* bytes without CRLF, RFC 5321 4.5.3.1.6 */
+#define BDAT_LINE_MAX 998u /* bytes without CRLF, RFC 5321 4.5.3.1.6 */
 
 /* ---- is it text? ---- */
 
@@ -29,43 +28,32 @@ typedef struct {
 	gboolean is_cr_last;
 } TextState;
 
-/* FALSE: no mail of lines has these bytes. */
+/* TRUE: no mail of lines has these bytes. */
 static gboolean
-text_scan(TextState *state, const guint8 *data, gsize len)
+text_is_broken(const guint8 *data, gsize len, gpointer user_data)
 {
+	TextState *state = user_data;
 	for (gsize i = 0; i < len; i++) {
 		if ((data[i] == '\n') != state->is_cr_last || data[i] == '\0')
-			return FALSE; /* CR and LF come together only */
+			return TRUE; /* CR and LF come together only */
 		state->is_cr_last = data[i] == '\r';
 		if (data[i] == '\n')
 			state->line_len = 0;
 		else if (data[i] != '\r' && ++state->line_len > BDAT_LINE_MAX)
-			return FALSE;
+			return TRUE;
 	}
-	return TRUE;
+	return FALSE;
 }
 
 /* Only lines of CR LF, none too long, no NUL; the last may be open. */
 static gboolean
 text_is_all(int fd, guint64 size, gboolean *is_text, GError **error)
 {
-	g_autofree guint8 *buffer = g_malloc(BDAT_SCAN_SIZE);
 	TextState state = { 0 };
-	*is_text = TRUE;
-	for (guint64 offset = 0; offset < size && *is_text;) {
-		gsize want = MIN(size - offset, BDAT_SCAN_SIZE);
-		gssize n = am_read_at(fd, buffer, want, offset, error);
-		if (n < 0)
-			return FALSE;
-		if ((gsize)n < want) {
-			g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE,
-				    "the mail is shorter than it was");
-			return FALSE;
-		}
-		*is_text = text_scan(&state, buffer, want);
-		offset += want;
-	}
-	*is_text = *is_text && !state.is_cr_last;
+	gboolean is_broken;
+	if (!am_smtp_search(fd, size, text_is_broken, &state, &is_broken, error))
+		return FALSE;
+	*is_text = !is_broken && !state.is_cr_last;
 	return TRUE;
 }
 

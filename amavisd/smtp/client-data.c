@@ -117,7 +117,7 @@ am_dot_writer_finish(AmDotWriter *writer, GError **error)
 }
 
 static gboolean
-data_is_8bit(const guint8 *data, gsize len)
+data_is_8bit(const guint8 *data, gsize len, gpointer user_data G_GNUC_UNUSED)
 {
 	guint64 all = 0;
 	gsize i = 0;
@@ -132,11 +132,12 @@ data_is_8bit(const guint8 *data, gsize len)
 }
 
 gboolean
-am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **error)
+am_smtp_search(int fd, guint64 size, AmSearchFunc func, gpointer user_data, gboolean *was_found,
+	       GError **error)
 {
 	g_autofree guint8 *buffer = g_malloc(DATA_SCAN_SIZE);
-	*has_8bit = FALSE;
-	for (guint64 offset = 0; offset < size && !*has_8bit;) {
+	*was_found = FALSE;
+	for (guint64 offset = 0; offset < size && !*was_found;) {
 		gsize want = MIN(size - offset, DATA_SCAN_SIZE);
 		gssize n = am_read_at(fd, buffer, want, offset, error);
 		if (n < 0)
@@ -146,8 +147,14 @@ am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **error)
 				    "the mail is shorter than it was");
 			return FALSE;
 		}
-		*has_8bit = data_is_8bit(buffer, (gsize)n);
+		*was_found = func(buffer, want, user_data);
 		offset += want;
 	}
 	return TRUE;
+}
+
+gboolean
+am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **error)
+{
+	return am_smtp_search(fd, size, data_is_8bit, NULL, has_8bit, error);
 }

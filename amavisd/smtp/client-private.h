@@ -61,6 +61,11 @@ gboolean am_dot_writer_write(gconstpointer data, gsize len, gpointer user_data, 
 /* Ends the last line when it is open, and sends the final dot (but see is_undotted). */
 gboolean am_dot_writer_finish(AmDotWriter *writer, GError **error);
 
+/* Is it in this piece of the mail? */
+typedef gboolean (*AmSearchFunc)(const guint8 *data, gsize len, gpointer user_data);
+/* Shows func the first `size` bytes of the mail, piece by piece, until it finds what it looks for. */
+gboolean am_smtp_search(int fd, guint64 size, AmSearchFunc func, gpointer user_data,
+			gboolean *was_found, GError **error);
 /* Is there a byte with the high bit in the first `size` bytes? */
 gboolean am_smtp_has_8bit(int fd, guint64 size, gboolean *has_8bit, GError **error);
 
