@@ -163,6 +163,13 @@ do_unshare(void)
 	return tell(syscall(SYS_unshare, 0x10000000));
 }
 
+/* A system call by its number, with arguments that nothing could be done with. */
+static int
+do_call(void)
+{
+	return tell(syscall(atoi(arg), -1L, -1L, -1L, -1L, -1L, -1L));
+}
+
 static int
 do_fork(void)
 {
@@ -347,24 +354,42 @@ static const struct {
 	const char *name;
 	int (*func)(void);
 } deeds[] = {
-	{ "copy", do_copy },	     { "print-file", do_print_file },
-	{ "echo", do_echo },	     { "state", do_state },
-	{ "read", do_read },	     { "write", do_write },
-	{ "unlink", do_unlink },     { "chmod", do_chmod },
-	{ "inet", do_inet },	     { "unix", do_unix },
-	{ "kill", do_kill },	     { "kill-parent", do_kill_parent },
-	{ "setsid", do_setsid },     { "ptrace", do_ptrace },
-	{ "uring", do_uring },	     { "mount", do_mount },
-	{ "unshare", do_unshare },   { "fork", do_fork },
-	{ "exec-own", do_exec_own }, { "bomb", do_bomb },
-	{ "leave", do_leave },	     { "flood", do_flood },
-	{ "spin", do_spin },	     { "sleep", do_sleep },
-	{ "fill", do_fill },	     { "fill-many", do_fill_many },
-	{ "empty-files", do_empty_files }, { "deep", do_deep },
-	{ "zoo", do_zoo },	     { "memory", do_memory },
-	{ "crash", do_crash },	     { "fail", do_fail },
-	{ "abort", do_abort },	     { "locked", do_locked },
+	{ "copy", do_copy },
+	{ "print-file", do_print_file },
+	{ "echo", do_echo },
+	{ "state", do_state },
+	{ "read", do_read },
+	{ "write", do_write },
+	{ "unlink", do_unlink },
+	{ "chmod", do_chmod },
+	{ "inet", do_inet },
+	{ "unix", do_unix },
+	{ "kill", do_kill },
+	{ "kill-parent", do_kill_parent },
+	{ "setsid", do_setsid },
+	{ "ptrace", do_ptrace },
+	{ "uring", do_uring },
+	{ "mount", do_mount },
+	{ "unshare", do_unshare },
+	{ "fork", do_fork },
+	{ "exec-own", do_exec_own },
+	{ "bomb", do_bomb },
+	{ "leave", do_leave },
+	{ "flood", do_flood },
+	{ "spin", do_spin },
+	{ "sleep", do_sleep },
+	{ "fill", do_fill },
+	{ "fill-many", do_fill_many },
+	{ "empty-files", do_empty_files },
+	{ "deep", do_deep },
+	{ "zoo", do_zoo },
+	{ "memory", do_memory },
+	{ "crash", do_crash },
+	{ "fail", do_fail },
+	{ "abort", do_abort },
+	{ "locked", do_locked },
 	{ "foreign", do_foreign },
+	{ "call", do_call },
 };
 
 int

@@ -17,12 +17,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <amavisd/plugin.h>
 
 #include "content/remove.h"
+#include "content/sandbox-private.h"
 #include "mail/fd.h"
 #include "mail/spool.h"
 #include "program-rig.h"
@@ -128,6 +130,18 @@ static const struct {
 	{ "everything in the folder", "zoo", NULL, 0, 0, "ok\n", NULL },
 };
 
+/* Of the list that programs and workers share, what is forgotten most easily. */
+static const int deadly_calls[] = {
+	SYS_kexec_file_load, SYS_swapoff,	    SYS_syslog, SYS_quotactl, SYS_fsmount,
+	SYS_mount_setattr,   SYS_name_to_handle_at,
+};
+/* No such call, for a program. */
+static const int missing_calls[] = {
+	SYS_setuid,	 SYS_setresgid,	 SYS_setgroups, SYS_capset,
+	SYS_personality, SYS_execveat,	 SYS_mknod,	SYS_mknodat,
+	SYS_vmsplice,	 SYS_pidfd_open, SYS_clone3,	SYS_rt_sigqueueinfo,
+};
+
 static char *
 expand(const ProgramRig *rig, const char *text)
 {
@@ -192,6 +206,59 @@ test_cage(void)
 	g_assert_cmpint(g_unlink(secret), ==, 0);
 	(void)close(worker);
 	program_rig_clear(&rig); /* finds nothing left behind */
+}
+
+static void
+check_call(int worker, guint program, int number, gboolean is_deadly)
+{
+	AmProgramReply reply;
+	ask(worker, program, NULL, 10000, &reply);
+	g_test_message("call %d: %x %s", number, (guint)reply.status, reply.text->str);
+	g_assert_true(reply.was_run);
+	if (is_deadly) {
+		g_assert_true(WIFSIGNALED(reply.status));
+		g_assert_cmpint(WTERMSIG(reply.status), ==, SIGSYS);
+	} else {
+		g_assert_true(WIFEXITED(reply.status));
+		g_assert_cmpstr(reply.text->str, ==, "ENOSYS\n");
+	}
+	am_program_reply_clear(&reply);
+}
+
+static gboolean
+is_in(const GArray *calls, int number)
+{
+	for (guint i = 0; i < calls->len; i++)
+		if (g_array_index(calls, int, i) == number)
+			return TRUE;
+	return FALSE;
+}
+
+static void
+test_calls(void)
+{
+	ProgramRig rig;
+	gsize n;
+	const int *shared = am_sandbox_deadly_calls(&n), reboot = SYS_reboot;
+	g_autoptr(GArray) calls = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_append_vals(calls, shared, (guint)n);
+	g_array_append_vals(calls, &reboot, 1);
+	const guint n_deadly = calls->len;
+	g_array_append_vals(calls, missing_calls, G_N_ELEMENTS(missing_calls));
+	for (gsize i = 0; i < G_N_ELEMENTS(deadly_calls); i++)
+		g_assert_true(is_in(calls, deadly_calls[i]));
+	program_rig_init(&rig);
+	for (guint i = 0; i < calls->len; i++) {
+		g_autofree char *number = g_strdup_printf("%d", g_array_index(calls, int, i));
+		(void)program_rig_add(&rig, "call", number, 0);
+	}
+	program_rig_start(&rig);
+	int worker = program_rig_worker(&rig, 77);
+	for (guint i = 0; i < calls->len; i++)
+		check_call(worker, i, g_array_index(calls, int, i), i < n_deadly);
+	done(worker);
+	(void)close(worker);
+	program_rig_clear(&rig);
 }
 
 static void
@@ -534,6 +601,7 @@ main(int argc, char **argv)
 	g_test_add_func("/programs/parse", test_parse);
 	g_test_add_func("/programs/remove", test_remove);
 	g_test_add_func("/programs/cage", test_cage);
+	g_test_add_func("/programs/calls", test_calls);
 	g_test_add_func("/programs/passwords", test_passwords);
 	g_test_add_func("/programs/side-by-side", test_side_by_side);
 	g_test_add_func("/programs/hostile", test_hostile);

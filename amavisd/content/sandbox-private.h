@@ -26,6 +26,10 @@ gboolean am_sandbox_landlock(const AmSandboxLimits *limits, gboolean *is_there, 
 gboolean am_sandbox_seccomp(GError **error);
 /* Those that are allowed whatever their arguments. */
 const int *am_sandbox_allowed_calls(gsize *n);
+/* Those that no honest worker and no honest program has a use for: they end the process. */
+const int *am_sandbox_deadly_calls(gsize *n);
+/* Is another of them, and ends a worker at once, where they leave their number on the stage. */
+#define AM_SANDBOX_KILLING_CALL SCMP_SYS(reboot)
 
 typedef enum {
 	AM_SANDBOX_READ = 1 << 0,    /* files and directories */

@@ -113,45 +113,6 @@ static const int denied_calls[] = {
 	SCMP_SYS(setpgid), SCMP_SYS(tkill),
 };
 
-/* No honest program unpacks anything with these. */
-static const int deadly_calls[] = {
-	SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(pidfd_send_signal),
-	SCMP_SYS(unshare),
-	SCMP_SYS(setns),
-	SCMP_SYS(chroot),
-	SCMP_SYS(pivot_root),
-	SCMP_SYS(mount),
-	SCMP_SYS(umount2),
-	SCMP_SYS(move_mount),
-	SCMP_SYS(fsopen),
-	SCMP_SYS(open_tree),
-	SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(bpf),
-	SCMP_SYS(userfaultfd),
-	SCMP_SYS(io_uring_setup),
-	SCMP_SYS(io_uring_enter),
-	SCMP_SYS(io_uring_register),
-	SCMP_SYS(perf_event_open),
-	SCMP_SYS(keyctl),
-	SCMP_SYS(add_key),
-	SCMP_SYS(request_key),
-	SCMP_SYS(init_module),
-	SCMP_SYS(finit_module),
-	SCMP_SYS(delete_module),
-	SCMP_SYS(kexec_load),
-	SCMP_SYS(reboot),
-	SCMP_SYS(swapon),
-	SCMP_SYS(acct),
-	SCMP_SYS(settimeofday),
-	SCMP_SYS(clock_settime),
-	SCMP_SYS(iopl),
-	SCMP_SYS(ioperm),
-};
-
 /* ---- the filter ---------------------------------------------------------------------------- */
 
 static gboolean
@@ -227,8 +188,9 @@ program_add_conditional(scmp_filter_ctx filter)
 static int
 program_fill_filter(scmp_filter_ctx filter, gboolean may_fork)
 {
-	gsize n;
+	gsize n, n_deadly;
 	const int *base = am_sandbox_allowed_calls(&n);
+	const int *deadly = am_sandbox_deadly_calls(&n_deadly);
 	int rc = 0;
 	for (gsize i = 0; i < n && rc == 0; i++)
 		if (!program_is_in(base[i], other_calls, G_N_ELEMENTS(other_calls)) &&
@@ -244,8 +206,9 @@ program_fill_filter(scmp_filter_ctx filter, gboolean may_fork)
 		rc = program_add_calls(filter, SCMP_ACT_ERRNO(EPERM), denied_calls,
 				       G_N_ELEMENTS(denied_calls));
 	if (rc == 0)
-		rc = program_add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly_calls,
-				       G_N_ELEMENTS(deadly_calls));
+		rc = program_add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly, n_deadly);
+	if (rc == 0)
+		rc = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, AM_SANDBOX_KILLING_CALL, 0);
 	if (rc == 0)
 		rc = program_add_clone(filter, may_fork);
 	return rc == 0 ? program_add_conditional(filter) : rc;

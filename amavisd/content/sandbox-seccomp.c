@@ -140,20 +140,15 @@ static const int allowed_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
-static const int killing_calls[] = {
+/* What ends a worker, and may be met in programs of the system, which have other answers to it. */
+static const int worker_calls[] = {
 	/* other programs, other processes */
 	SCMP_SYS(execve),
 	SCMP_SYS(execveat),
 	SCMP_SYS(fork),
 	SCMP_SYS(vfork),
-	SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
 	SCMP_SYS(process_madvise),
-	SCMP_SYS(kcmp),
 	SCMP_SYS(pidfd_open),
-	SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(pidfd_send_signal),
 	SCMP_SYS(rt_sigqueueinfo),
 	SCMP_SYS(rt_tgsigqueueinfo),
 	SCMP_SYS(tkill),
@@ -165,7 +160,7 @@ static const int killing_calls[] = {
 	/* the listening socket belongs to all workers */
 	SCMP_SYS(shutdown),
 	SCMP_SYS(setsockopt),
-	/* privileges, name spaces, the file system as a whole */
+	/* privileges */
 	SCMP_SYS(setuid),
 	SCMP_SYS(setgid),
 	SCMP_SYS(setreuid),
@@ -174,6 +169,22 @@ static const int killing_calls[] = {
 	SCMP_SYS(setresgid),
 	SCMP_SYS(setgroups),
 	SCMP_SYS(capset),
+	SCMP_SYS(mknod),
+	SCMP_SYS(mknodat),
+	SCMP_SYS(personality),
+	SCMP_SYS(vmsplice),
+};
+
+/* What ends workers and programs. */
+static const int deadly_calls[] = {
+	/* other processes */
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(kcmp),
+	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(pidfd_send_signal),
+	/* name spaces, the file system as a whole */
 	SCMP_SYS(unshare),
 	SCMP_SYS(setns),
 	SCMP_SYS(chroot),
@@ -187,8 +198,6 @@ static const int killing_calls[] = {
 	SCMP_SYS(mount_setattr),
 	SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(name_to_handle_at),
-	SCMP_SYS(mknod),
-	SCMP_SYS(mknodat),
 	/* corners of the kernel that have been ways out */
 	SCMP_SYS(bpf),
 	SCMP_SYS(userfaultfd),
@@ -212,15 +221,10 @@ static const int killing_calls[] = {
 	SCMP_SYS(settimeofday),
 	SCMP_SYS(clock_settime),
 	SCMP_SYS(adjtimex),
-	SCMP_SYS(personality),
 	SCMP_SYS(modify_ldt),
 	SCMP_SYS(ioperm),
 	SCMP_SYS(iopl),
-	SCMP_SYS(vmsplice),
 };
-
-/* What kills at once; no honest program has a use for it. */
-#define KILLING_CALL SCMP_SYS(reboot)
 
 static void
 seccomp_on_sigsys(int number, siginfo_t *info, void *context)
@@ -228,7 +232,7 @@ seccomp_on_sigsys(int number, siginfo_t *info, void *context)
 	(void)number, (void)context;
 	am_stage_call(info->si_syscall);
 	for (;;)
-		(void)syscall(KILLING_CALL, 0, 0, 0, 0);
+		(void)syscall(AM_SANDBOX_KILLING_CALL, 0, 0, 0, 0);
 }
 
 static gboolean
@@ -261,7 +265,7 @@ seccomp_add_sigaction(scmp_filter_ctx filter)
 }
 
 /* mmap, mprotect, mremap, rt_sigaction, tgkill, kill, prlimit64, ioctl, prctl, fcntl; getrlimit and
- * setrlimit are allowed beside; clone, clone3 and KILLING_CALL kill */
+ * setrlimit are allowed beside; clone, clone3 and AM_SANDBOX_KILLING_CALL kill */
 #define CONDITIONAL_CALLS 10
 #define KILLING_ALONE 3
 
@@ -270,6 +274,13 @@ am_sandbox_allowed_calls(gsize *n)
 {
 	*n = G_N_ELEMENTS(allowed_calls);
 	return allowed_calls;
+}
+
+const int *
+am_sandbox_deadly_calls(gsize *n)
+{
+	*n = G_N_ELEMENTS(deadly_calls);
+	return deadly_calls;
 }
 
 /* Allowed for some arguments only. */
@@ -312,7 +323,7 @@ seccomp_add_conditional(scmp_filter_ctx filter)
 				       SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
 	/* pthread_create() tries clone3 first, and goes back to clone when that is unknown, as its
 	 * arguments cannot be seen by a filter; neither threads nor processes are made here. */
-	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, KILLING_CALL, 0);
+	rc |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, AM_SANDBOX_KILLING_CALL, 0);
 	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(clone3), 0);
 	rc |= seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(clone), 0);
 	return rc;
@@ -326,6 +337,17 @@ seccomp_fail(GError **error, int rc, const char *what)
 }
 
 static gboolean
+seccomp_trap(scmp_filter_ctx filter, const int *calls, gsize n, GError **error)
+{
+	for (gsize i = 0; i < n; i++) {
+		int rc = seccomp_rule_add(filter, SCMP_ACT_TRAP, calls[i], 0);
+		if (rc != 0)
+			return seccomp_fail(error, rc, "cannot forbid a call");
+	}
+	return TRUE;
+}
+
+static gboolean
 seccomp_fill(scmp_filter_ctx filter, GError **error)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(allowed_calls); i++) {
@@ -333,11 +355,9 @@ seccomp_fill(scmp_filter_ctx filter, GError **error)
 		if (rc != 0)
 			return seccomp_fail(error, rc, "cannot allow a call");
 	}
-	for (gsize i = 0; i < G_N_ELEMENTS(killing_calls); i++) {
-		int rc = seccomp_rule_add(filter, SCMP_ACT_TRAP, killing_calls[i], 0);
-		if (rc != 0)
-			return seccomp_fail(error, rc, "cannot forbid a call");
-	}
+	if (!seccomp_trap(filter, worker_calls, G_N_ELEMENTS(worker_calls), error) ||
+	    !seccomp_trap(filter, deadly_calls, G_N_ELEMENTS(deadly_calls), error))
+		return FALSE;
 	return seccomp_add_conditional(filter) == 0 ? TRUE
 						    : seccomp_fail(error, 0, "cannot add a rule");
 }
@@ -356,7 +376,7 @@ am_sandbox_count_calls(guint *n_allowed, guint *n_partly, guint *n_killing)
 {
 	*n_allowed = G_N_ELEMENTS(allowed_calls);
 	*n_partly = CONDITIONAL_CALLS;
-	*n_killing = G_N_ELEMENTS(killing_calls) + KILLING_ALONE;
+	*n_killing = G_N_ELEMENTS(worker_calls) + G_N_ELEMENTS(deadly_calls) + KILLING_ALONE;
 }
 
 gboolean
