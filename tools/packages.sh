@@ -2,7 +2,8 @@
 # Copyright (C) 2026 the amavisd authors
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # The Debian packages that building, the demonstration and the tests need.  Sourced by quickstart and
-# check:  packages_install SET...
+# check:  packages_install SET...  Sourced by tests as well, for the MTAs of which only one can be installed:
+# packages_unpack NAME...
 
 packages_build="build-essential autoconf automake libtool pkg-config
 	libglib2.0-dev libgmime-3.0-dev libjson-glib-dev liblua5.4-dev libmagic-dev libssl-dev
@@ -12,7 +13,8 @@ packages_demo="python3-minimal python3 procps"
 packages_test="openssl python3 procps postfix swaks sasl2-bin libsasl2-modules msmtp curl spamassassin spamd clamav-testfiles lua5.4 mandoc
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
 	libgsf-bin gzip rpm mount passwd git ca-certificates
-	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter"
+	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter
+	libgnutls-dane0 libidn12 libnsl2 libevent-2.1-7"
 
 # Installs what is missing of the named sets; needs root only when something is.
 packages_install() {
@@ -47,4 +49,27 @@ packages_install() {
 	[ $status -eq 0 ] || tail -n 30 /tmp/amavisd-packages.$$ >&2
 	rm -f /tmp/amavisd-packages.$$
 	return $status
+}
+
+# Unpacks packages that cannot be installed beside Postfix and prints the folder of each; what they link to is in
+# packages_test.  Fetched once, into a folder that nobody else can write to.
+packages_unpack() {
+	local name folder=${AM_UNPACKED:-/var/cache/amavisd-tests}
+	mkdir -p -m 755 "$folder" && [ -O "$folder" ] || {
+		echo "no folder of ours: $folder" >&2
+		return 1
+	}
+	for name; do
+		if [ ! -d "$folder/$name" ]; then
+			(
+				new=$(mktemp -d "$folder/$name.XXXXXX") && chmod 755 "$new" && mkdir "$new/root" && cd "$new" || exit 1
+				apt-get -q download "$name" 1>&2 && dpkg -x ./*.deb root || exit 1
+				mv -T root "../$name" || [ -d "../$name" ]
+				status=$?
+				rm -rf "$new"
+				exit $status
+			) || return 1
+		fi
+		echo "$folder/$name"
+	done
 }
