@@ -5,6 +5,7 @@ that can be told to misbehave, and ways to send mail.  Everything lives in a tem
 loopback ports that the kernel chose, and is ended by process id."""
 
 import glob
+import itertools
 import json
 import os
 import pwd
@@ -40,10 +41,18 @@ def need_root():
         raise unittest.SkipTest("needs root")
 
 
+# Below the ports that the kernel gives to connections, so that none is taken between here and its use.
+PORTS = itertools.count(int(os.environ.get("AM_TEST_PORTS", "10000")))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_for(what, condition, seconds=30, step=0.05):

@@ -150,7 +150,7 @@ class Server(Tls):
         result = daemon.ctl("config", "check", check=False)
         self.assertNotEqual(result.returncode, 0)
         self.assertRegex((result.stdout + result.stderr).decode(),
-                         r"amavisd.conf:\d+: \[listener in\] TLS: certificate /nonexistent.pem: No such file")
+                         r"amavisd.conf:\d+: \[listener in\]: TLS: certificate /nonexistent.pem: No such file")
 
 
 class Client(Tls):
