@@ -7,9 +7,6 @@
 #include "archive-run.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#define HEAD_BYTES 4096
 
 MockHost run_host;
 
@@ -31,24 +28,13 @@ run_unload(void)
 void
 run_bid(Run *run, const char *name, gconstpointer data, gsize len)
 {
-	run->part = mock_part_new("1", NULL, NULL, name, data, len);
-	mock_decode_init(&run->decode, run->part);
-	gsize head_len = MIN(len, HEAD_BYTES);
-	guint8 *head = g_memdup2(data, head_len); /* exact: an overrun shows */
-	run->bid = run_host.loaded.plugin.decoder->bid(run_host.self, &run->part->info, head, head_len);
-	g_free(head);
+	decode_run_bid(run, &run_host, name, NULL, data, len);
 }
 
 void
 run_decode(Run *run)
 {
-	g_autoptr(GError) error = NULL;
-	gboolean is_good = run_host.loaded.plugin.decoder->decode(run_host.self, &run->decode, &error);
-	g_assert_no_error(error);
-	g_assert_true(is_good);
-	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
-	g_assert_cmpuint(run->decode.max_write, <=, 65536);
-	g_assert_cmpint(lseek(run->part->fd, 0, SEEK_CUR), ==, 0);
+	decode_run_decode(run, &run_host);
 }
 
 void
@@ -61,8 +47,7 @@ run_init(Run *run, const char *name, gconstpointer data, gsize len)
 void
 run_clear(Run *run)
 {
-	mock_decode_clear(&run->decode);
-	mock_part_free(run->part);
+	decode_run_clear(run);
 }
 
 const AmChild *

@@ -5,14 +5,9 @@
 
 /* The archive decoder at work on bytes, with what it made of them. */
 
-#include "mock-host.h"
+#include "decode-run.h"
 
-/* One decode, from the bid on. */
-typedef struct {
-	AmPart *part;
-	AmDecode decode;
-	int bid;
-} Run;
+typedef DecodeRun Run;
 
 extern MockHost run_host;
 

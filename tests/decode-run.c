@@ -13,25 +13,38 @@
 #define WRITE_MAX 65536
 
 void
-decode_run_limited(DecodeRun *run, MockHost *mock, const char *name, gconstpointer data, gsize len,
-		   guint64 bytes_left, const char *const *passwords)
+decode_run_bid(DecodeRun *run, MockHost *mock, const char *name, const char *type,
+	       gconstpointer data, gsize len)
 {
-	g_autoptr(GError) error = NULL;
-	const AmDecoderOps *ops = mock->loaded.plugin.decoder;
-	run->part = mock_part_new("1", NULL, NULL, name, data, len);
+	run->part = mock_part_new("1", type, NULL, name, data, len);
 	mock_decode_init(&run->decode, run->part);
-	run->decode.passwords = passwords;
-	if (bytes_left > 0)
-		run->decode.bytes_left = bytes_left;
 	gsize head_len = MIN(len, HEAD_BYTES);
 	guint8 *head = g_memdup2(data, head_len); /* exact: an overrun shows */
-	run->bid = ops->bid(mock->self, &run->part->info, head, head_len);
+	run->bid = mock->loaded.plugin.decoder->bid(mock->self, &run->part->info, head, head_len);
 	g_free(head);
-	g_assert_true(ops->decode(mock->self, &run->decode, &error));
+}
+
+void
+decode_run_decode(DecodeRun *run, MockHost *mock)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean is_good = mock->loaded.plugin.decoder->decode(mock->self, &run->decode, &error);
 	g_assert_no_error(error);
+	g_assert_true(is_good);
 	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
 	g_assert_cmpuint(run->decode.max_write, <=, WRITE_MAX);
 	g_assert_cmpint(lseek(run->part->fd, 0, SEEK_CUR), ==, 0);
+}
+
+void
+decode_run_limited(DecodeRun *run, MockHost *mock, const char *name, gconstpointer data, gsize len,
+		   guint64 bytes_left, const char *const *passwords)
+{
+	decode_run_bid(run, mock, name, NULL, data, len);
+	run->decode.passwords = passwords;
+	if (bytes_left > 0)
+		run->decode.bytes_left = bytes_left;
+	decode_run_decode(run, mock);
 }
 
 void
@@ -69,6 +82,32 @@ decode_run_assert_child(const DecodeRun *run, const char *name, gconstpointer da
 		g_error("no child %s (%s)", name, run->decode.reasons->str);
 	}
 	g_assert_cmpmem(child->data->data, child->data->len, data, len);
+}
+
+char *
+decode_run_children(const DecodeRun *run)
+{
+	GString *text = g_string_new(NULL);
+	for (guint i = 0; i < run->decode.children->len; i++) {
+		const AmChild *child = g_ptr_array_index(run->decode.children, i);
+		g_string_append_printf(
+			text, "%s:%u:%s:%.*s ", child->name != NULL ? child->name : "",
+			child->data->len, child->declared != NULL ? child->declared : "",
+			(int)MIN(child->data->len, 2), (const char *)child->data->data);
+	}
+	return g_string_free(text, FALSE);
+}
+
+char *
+decode_run_seed(const char *target, const char *name, gsize *len)
+{
+	g_autoptr(GError) error = NULL;
+	char *data = NULL;
+	g_autofree char *path =
+		g_test_build_filename(G_TEST_DIST, "fuzz", "corpus", target, name, NULL);
+	if (!g_file_get_contents(path, &data, len, &error))
+		g_error("%s", error->message);
+	return data;
 }
 
 void

@@ -14,6 +14,9 @@ AM_TESTS_ENVIRONMENT = G_TEST_SRCDIR='$(abs_top_srcdir)/tests' G_TEST_BUILDDIR='
 	LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp; \
 	export G_TEST_SRCDIR G_TEST_BUILDDIR AM_TOP_SRCDIR AM_TOP_BUILDDIR ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS;
 
+# One part through a decoder, with a host of the tests.
+DECODE_TEST_SOURCES = tests/decode-run.c tests/decode-run.h tests/mock-host.c tests/mock-host.h
+
 include tests/mail.mk
 include tests/config.mk
 include tests/wire.mk

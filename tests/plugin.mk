@@ -45,7 +45,7 @@ endif
 
 if PLUGIN_ARCHIVE
 AM_ARCHIVE_TEST_SOURCES = tests/archive-run.c tests/archive-run.h tests/archive-samples.c \
-	tests/archive-samples.h tests/mock-host.c tests/mock-host.h
+	tests/archive-samples.h $(DECODE_TEST_SOURCES)
 check_PROGRAMS += tests/test-plugin-archive tests/test-plugin-archive-hostile
 TESTS += tests/test-plugin-archive tests/test-plugin-archive-hostile
 tests_test_plugin_archive_hostile_SOURCES = tests/test-plugin-archive-hostile.c \
@@ -60,22 +60,21 @@ endif
 if PLUGIN_SMIME
 check_PROGRAMS += tests/test-plugin-smime
 TESTS += tests/test-plugin-smime
-tests_test_plugin_smime_SOURCES = tests/test-plugin-smime.c tests/mock-host.c tests/mock-host.h
+tests_test_plugin_smime_SOURCES = tests/test-plugin-smime.c $(DECODE_TEST_SOURCES)
 tests_test_plugin_smime_LDADD = $(TEST_LIBS)
 endif
 
 if PLUGIN_PDF
 check_PROGRAMS += tests/test-plugin-pdf
 TESTS += tests/test-plugin-pdf
-tests_test_plugin_pdf_SOURCES = tests/test-plugin-pdf.c \
-	tests/mock-host.c tests/mock-host.h
+tests_test_plugin_pdf_SOURCES = tests/test-plugin-pdf.c $(DECODE_TEST_SOURCES)
 tests_test_plugin_pdf_LDADD = $(TEST_LIBS) -lz
 endif
 
 if PLUGIN_HTML
 check_PROGRAMS += tests/test-plugin-html
 TESTS += tests/test-plugin-html
-tests_test_plugin_html_SOURCES = tests/test-plugin-html.c tests/mock-host.c tests/mock-host.h
+tests_test_plugin_html_SOURCES = tests/test-plugin-html.c $(DECODE_TEST_SOURCES)
 tests_test_plugin_html_LDADD = $(TEST_LIBS)
 endif
 
@@ -83,7 +82,7 @@ if PLUGIN_APPENDED
 check_PROGRAMS += tests/test-plugin-appended
 TESTS += tests/test-plugin-appended
 tests_test_plugin_appended_SOURCES = tests/test-plugin-appended.c tests/archive-samples.c \
-	tests/archive-samples.h tests/mock-host.c tests/mock-host.h
+	tests/archive-samples.h $(DECODE_TEST_SOURCES)
 tests_test_plugin_appended_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_test_plugin_appended_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
 endif

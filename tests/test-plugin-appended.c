@@ -10,38 +10,17 @@
 #include <string.h>
 
 #include "archive-samples.h"
-#include "mock-host.h"
+#include "decode-run.h"
 
 static MockHost mock;
 
-typedef struct {
-	AmPart *part;
-	AmDecode decode;
-	int bid;
-} Run;
-
 static void
-run_init(Run *run, const char *type, gconstpointer data, gsize len)
+run_init(DecodeRun *run, const char *type, gconstpointer data, gsize len)
 {
-	g_autoptr(GError) error = NULL;
-	gsize head_len = MIN(len, 4096);
-	g_autofree guint8 *head = g_memdup2(data, head_len);
-	run->part = mock_part_new("1", type, NULL, "a", data, len);
-	mock_decode_init(&run->decode, run->part);
-	run->bid = mock.loaded.plugin.decoder->bid(mock.self, &run->part->info, head, head_len);
-	if (run->bid > 0) {
-		g_assert_true(mock.loaded.plugin.decoder->decode(mock.self, &run->decode, &error));
-		g_assert_no_error(error);
-	}
-	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
+	decode_run_bid(run, &mock, "a", type, data, len);
+	if (run->bid > 0)
+		decode_run_decode(run, &mock);
 	g_assert_cmphex(run->decode.marks, ==, 0);
-}
-
-static void
-run_clear(Run *run)
-{
-	mock_decode_clear(&run->decode);
-	mock_part_free(run->part);
 }
 
 static GByteArray *
@@ -86,7 +65,7 @@ test_kinds(void)
 				behind(is_program ? "MZ\220\0" : "\377\330\377\340", 4,
 				       paddings[p / 2], archive);
 			gboolean is_found = is_program || !kinds[i].in_programs;
-			Run run;
+			DecodeRun run;
 			run_init(&run, is_program ? "application/x-dosexec" : "image/jpeg",
 				 file->data, file->len);
 			g_assert_cmpint(run.bid, >, 0);
@@ -98,7 +77,7 @@ test_kinds(void)
 				g_assert_cmpmem(child->data->data, child->data->len, archive->data,
 						archive->len);
 			}
-			run_clear(&run);
+			decode_run_clear(&run);
 		}
 	}
 }
@@ -111,12 +90,12 @@ test_adjusted_zip(void)
 	guint32 directory = zip->len - 22 + 16;
 	zip->data[directory] = (guint8)(zip->data[directory] + 104);
 	g_autoptr(GByteArray) file = behind("MZ\220\0", 4, 100, zip);
-	Run run;
+	DecodeRun run;
 	run_init(&run, "application/x-dosexec", file->data, file->len);
 	g_assert_cmpuint(run.decode.children->len, ==, 1);
 	const AmChild *child = run.decode.children->pdata[0];
 	g_assert_cmpmem(child->data->data, child->data->len, zip->data, zip->len);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static void
@@ -127,16 +106,16 @@ test_several(void)
 	g_autoptr(GByteArray) one = behind("MZ\220\0", 4, 600, cab);
 	g_autoptr(GByteArray) two = behind((char *)one->data, one->len, 600, cab);
 	g_autoptr(GByteArray) all = behind((char *)two->data, two->len, 600, zip);
-	Run run;
+	DecodeRun run;
 	run_init(&run, "application/x-dosexec", all->data, all->len);
 	g_assert_cmpstr(run.decode.findings->str, ==, "appended:cab appended:cab appended:zip ");
-	run_clear(&run);
+	decode_run_clear(&run);
 	g_autoptr(GByteArray) many = behind("MZ\220\0", 4, 600, cab);
 	for (guint i = 0; i < 50; i++)
 		g_byte_array_append(many, cab->data, cab->len);
 	run_init(&run, "application/x-dosexec", many->data, many->len);
 	g_assert_cmpuint(run.decode.children->len, ==, 16);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 #define BYTES(text) text, sizeof text - 1
@@ -160,12 +139,12 @@ test_nothing(void)
 		{ "application/x-dosexec", BYTES("MZ\0\0\0\0\0**ACE**.."), TRUE },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-		Run run;
+		DecodeRun run;
 		run_init(&run, cases[i].type, cases[i].data, cases[i].len);
 		g_assert_cmpint(run.bid > 0, ==, cases[i].is_searched);
 		g_assert_cmpuint(run.decode.children->len, ==, 0);
 		g_assert_cmpstr(run.decode.findings->str, ==, "");
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -177,27 +156,22 @@ test_limits(void)
 	g_autoptr(GByteArray) file = behind("MZ\220\0", 4, 100000, rar);
 	AmPartInfo info = { .type = "", .short_type = "", .name = "", .size = 100 };
 	MockHost other;
-	Run run;
+	DecodeRun run;
 	g_assert_true(mock_host_load(&other, &mock.loaded.plugin, AM_KIND_DECODER,
 				     "executables = no\n", NULL));
 	g_assert_cmpint(other.loaded.plugin.decoder->bid(other.self, &info, file->data, 100), ==, 0);
 	mock_host_clear(&other);
 	g_assert_true(mock_host_load(&other, &mock.loaded.plugin, AM_KIND_DECODER,
 				     "search = 64K\n", NULL));
-	run.part = mock_part_new("1", NULL, NULL, "a", file->data, file->len);
-	mock_decode_init(&run.decode, run.part);
-	g_assert_true(other.loaded.plugin.decoder->decode(other.self, &run.decode, NULL));
+	decode_run_bid(&run, &other, "a", NULL, file->data, file->len);
+	decode_run_decode(&run, &other);
 	g_assert_cmpuint(run.decode.children->len, ==, 1); /* a window is read as a whole */
-	run_clear(&run);
+	decode_run_clear(&run);
 	mock_host_clear(&other);
 	/* the budget */
-	run.part = mock_part_new("1", NULL, NULL, "a", file->data, file->len);
-	mock_decode_init(&run.decode, run.part);
-	run.decode.bytes_left = 10;
-	g_assert_true(mock.loaded.plugin.decoder->decode(mock.self, &run.decode, NULL));
+	decode_run_limited(&run, &mock, "a", file->data, file->len, 10, NULL);
 	g_assert_true(run.decode.was_refused);
-	g_assert_cmpuint(run.decode.n_after_refusal, ==, 0);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 int

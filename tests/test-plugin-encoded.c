@@ -15,18 +15,6 @@
 
 static MockHost mock;
 
-static char *
-seed_read(const char *name, gsize *len)
-{
-	g_autoptr(GError) error = NULL;
-	char *data = NULL;
-	g_autofree char *path =
-		g_test_build_filename(G_TEST_DIST, "fuzz", "corpus", "encoded", name, NULL);
-	if (!g_file_get_contents(path, &data, len, &error))
-		g_error("%s", error->message);
-	return data;
-}
-
 static void
 run_text(DecodeRun *run, const char *text)
 {
@@ -49,10 +37,10 @@ static void
 test_seeds(void)
 {
 	gsize plain_len, len;
-	g_autofree char *plain = seed_read("plain", &plain_len);
+	g_autofree char *plain = decode_run_seed("encoded", "plain", &plain_len);
 	for (gsize i = 0; i < G_N_ELEMENTS(seeds); i++) {
 		DecodeRun run;
-		g_autofree char *data = seed_read(seeds[i].seed, &len);
+		g_autofree char *data = decode_run_seed("encoded", seeds[i].seed, &len);
 		g_test_message("%s", seeds[i].seed);
 		decode_run(&run, &mock, data, len);
 		g_assert_cmpint(run.bid, >, 0);
@@ -68,7 +56,7 @@ test_resource_fork(void)
 {
 	DecodeRun run;
 	gsize len;
-	g_autofree char *data = seed_read("hqx", &len);
+	g_autofree char *data = decode_run_seed("encoded", "hqx", &len);
 	g_autofree char *r = g_strnfill(50, 'r');
 	g_autofree char *content = g_strconcat("resource fork\x90\x90", r, NULL);
 	decode_run(&run, &mock, data, len);
@@ -81,8 +69,8 @@ static void
 test_blocks(void)
 {
 	gsize plain_len, len;
-	g_autofree char *plain = seed_read("plain", &plain_len);
-	g_autofree char *data = seed_read("uu", &len);
+	g_autofree char *plain = decode_run_seed("encoded", "plain", &plain_len);
+	g_autofree char *data = decode_run_seed("encoded", "uu", &len);
 	for (gsize before = 65536 - 700; before < 65536 + 3; before += 7) {
 		DecodeRun run;
 		g_autoptr(GString) text = g_string_new(NULL);
@@ -189,7 +177,7 @@ static void
 test_checksums(void)
 {
 	gsize len;
-	g_autofree char *data = seed_read("hqx", &len);
+	g_autofree char *data = decode_run_seed("encoded", "hqx", &len);
 	char *colon = memchr(data, ':', len);
 	const gsize places[] = { 2, 60, len - 20 - (gsize)(colon - data) };
 	for (gsize i = 0; i < G_N_ELEMENTS(places); i++) { /* header, data, resources */
@@ -210,7 +198,7 @@ test_broken(void)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(seeds); i++) {
 		gsize len;
-		g_autofree char *data = seed_read(seeds[i].seed, &len);
+		g_autofree char *data = decode_run_seed("encoded", seeds[i].seed, &len);
 		decode_run_broken(&mock, data, len, 3);
 	}
 }

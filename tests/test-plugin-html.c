@@ -9,73 +9,9 @@
 
 #include <string.h>
 
-#include "mock-host.h"
-
-#define HEAD_BYTES 4096
+#include "decode-run.h"
 
 static MockHost mock;
-
-typedef struct {
-	AmPart *part;
-	AmDecode decode;
-	int bid;
-} Run;
-
-static void
-run_bid(Run *run, const char *name, const char *type, gconstpointer data, gsize len)
-{
-	run->part = mock_part_new("1", type, NULL, name, data, len);
-	mock_decode_init(&run->decode, run->part);
-	gsize head_len = MIN(len, HEAD_BYTES);
-	guint8 *head = g_memdup2(data, head_len); /* exact: an overrun shows */
-	run->bid = mock.loaded.plugin.decoder->bid(mock.self, &run->part->info, head, head_len);
-	g_free(head);
-}
-
-static void
-run_decode(Run *run)
-{
-	g_autoptr(GError) error = NULL;
-	gboolean ok = mock.loaded.plugin.decoder->decode(mock.self, &run->decode, &error);
-	g_assert_no_error(error);
-	g_assert_true(ok);
-	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
-	g_assert_cmpuint(run->decode.max_write, <=, 65536);
-}
-
-static void
-run_clear(Run *run)
-{
-	mock_decode_clear(&run->decode);
-	mock_part_free(run->part);
-}
-
-static char *
-sample_read(const char *name, gsize *len)
-{
-	g_autofree char *path = g_build_filename(g_getenv("AM_TOP_SRCDIR"), "tests", "fuzz",
-						 "corpus", "html", name, NULL);
-	g_autoptr(GError) error = NULL;
-	char *data;
-	if (!g_file_get_contents(path, &data, len, &error))
-		g_error("%s", error->message);
-	return data;
-}
-
-/* "name:length:type:first bytes" of all children. */
-static char *
-children_text(const AmDecode *decode)
-{
-	GString *text = g_string_new(NULL);
-	for (guint i = 0; i < decode->children->len; i++) {
-		const AmChild *child = g_ptr_array_index(decode->children, i);
-		g_string_append_printf(
-			text, "%s:%u:%s:%.*s ", child->name != NULL ? child->name : "",
-			child->data->len, child->declared != NULL ? child->declared : "",
-			(int)MIN(child->data->len, 2), (const char *)child->data->data);
-	}
-	return g_string_free(text, FALSE);
-}
 
 typedef struct {
 	const char *file, *findings, *children;
@@ -112,16 +48,16 @@ test_case(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
-	Run run;
-	run_bid(&run, c->file, NULL, bytes, len);
-	run_decode(&run);
-	g_autofree char *children = children_text(&run.decode);
+	g_autofree char *bytes = decode_run_seed("html", c->file, &len);
+	DecodeRun run;
+	decode_run_bid(&run, &mock, c->file, NULL, bytes, len);
+	decode_run_decode(&run, &mock);
+	g_autofree char *children = decode_run_children(&run);
 	g_assert_cmpint(run.bid, >, 0);
 	g_assert_cmphex(run.decode.marks, ==, 0);
 	g_assert_cmpstr(children, ==, c->children);
 	g_assert_cmpstr(run.decode.findings->str, ==, c->findings);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static void
@@ -129,12 +65,12 @@ test_cut(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
+	g_autofree char *bytes = decode_run_seed("html", c->file, &len);
 	for (gsize n = 0; n < len; n += n < 200 ? 1 : 7) {
-		Run run;
-		run_bid(&run, c->file, NULL, bytes, n);
-		run_decode(&run);
-		run_clear(&run);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, c->file, NULL, bytes, n);
+		decode_run_decode(&run, &mock);
+		decode_run_clear(&run);
 	}
 }
 
@@ -157,10 +93,11 @@ test_bids(void)
 		{ "a.html", "text/html", "", FALSE },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(bids); i++) {
-		Run run;
-		run_bid(&run, bids[i].name, bids[i].type, bids[i].data, strlen(bids[i].data));
+		DecodeRun run;
+		decode_run_bid(&run, &mock, bids[i].name, bids[i].type, bids[i].data,
+			       strlen(bids[i].data));
 		g_assert_cmpint(run.bid > 0, ==, bids[i].is_wanted);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -194,16 +131,16 @@ test_hostile(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++) {
 		GString *text = g_string_new("<html>");
 		gint64 start = g_get_monotonic_time();
-		Run run;
+		DecodeRun run;
 		while (text->len < 500000)
 			g_string_append(text, pieces[i]);
-		run_bid(&run, "a.html", "text/html", text->str, text->len);
-		run_decode(&run);
+		decode_run_bid(&run, &mock, "a.html", "text/html", text->str, text->len);
+		decode_run_decode(&run, &mock);
 		g_test_message("%s: %" G_GINT64_FORMAT " us, %u children", pieces[i],
 			       g_get_monotonic_time() - start, run.decode.children->len);
 		g_assert_cmpint(g_get_monotonic_time() - start, <, 5 * G_USEC_PER_SEC);
 		g_assert_cmpuint(run.decode.children->len, <=, 200);
-		run_clear(&run);
+		decode_run_clear(&run);
 		g_string_free(text, TRUE);
 	}
 }
@@ -212,15 +149,15 @@ static void
 test_budget(void)
 {
 	gsize len;
-	g_autofree char *bytes = sample_read("link.html", &len);
+	g_autofree char *bytes = decode_run_seed("html", "link.html", &len);
 	for (guint n = 0; n < 2; n++) {
-		Run run;
-		run_bid(&run, "a.html", "text/html", bytes, len);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, "a.html", "text/html", bytes, len);
 		run.decode.bytes_left = 10;
 		run.decode.children_left = n;
-		run_decode(&run);
+		decode_run_decode(&run, &mock);
 		g_assert_true(run.decode.was_refused);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 

@@ -10,75 +10,12 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "mock-host.h"
+#include "decode-run.h"
 
-#define HEAD_BYTES 4096
 #define ENC AM_PART_ENCRYPTED
 #define UNDEC AM_PART_UNDECODED
 
 static MockHost mock;
-
-typedef struct {
-	AmPart *part;
-	AmDecode decode;
-	int bid;
-} Run;
-
-static void
-run_bid(Run *run, gconstpointer data, gsize len)
-{
-	run->part = mock_part_new("1", NULL, NULL, "a.pdf", data, len);
-	mock_decode_init(&run->decode, run->part);
-	gsize head_len = MIN(len, HEAD_BYTES);
-	guint8 *head = g_memdup2(data, head_len); /* exact: an overrun shows */
-	run->bid = mock.loaded.plugin.decoder->bid(mock.self, &run->part->info, head, head_len);
-	g_free(head);
-}
-
-static void
-run_decode(Run *run)
-{
-	g_autoptr(GError) error = NULL;
-	gboolean ok = mock.loaded.plugin.decoder->decode(mock.self, &run->decode, &error);
-	g_assert_no_error(error);
-	g_assert_true(ok);
-	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
-	g_assert_cmpuint(run->decode.max_write, <=, 65536);
-}
-
-static void
-run_clear(Run *run)
-{
-	mock_decode_clear(&run->decode);
-	mock_part_free(run->part);
-}
-
-static char *
-sample_read(const char *name, gsize *len)
-{
-	g_autofree char *path = g_build_filename(g_getenv("AM_TOP_SRCDIR"), "tests", "fuzz",
-						 "corpus", "pdf", name, NULL);
-	g_autoptr(GError) error = NULL;
-	char *data;
-	if (!g_file_get_contents(path, &data, len, &error))
-		g_error("%s", error->message);
-	return data;
-}
-
-/* "name:length:type:first bytes", of all children, sorted by name as they came. */
-static char *
-children_text(const AmDecode *decode)
-{
-	GString *text = g_string_new(NULL);
-	for (guint i = 0; i < decode->children->len; i++) {
-		const AmChild *child = g_ptr_array_index(decode->children, i);
-		g_string_append_printf(text, "%s:%u:%s:%.*s ", child->name, child->data->len,
-				       child->declared != NULL ? child->declared : "",
-				       (int)MIN(child->data->len, 2),
-				       (const char *)child->data->data);
-	}
-	return g_string_free(text, FALSE);
-}
 
 /* ---- documents ----------------------------------------------------------------------------- */
 
@@ -128,17 +65,17 @@ test_case(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
-	Run run;
-	run_bid(&run, bytes, len);
-	run_decode(&run);
-	g_autofree char *children = children_text(&run.decode);
+	g_autofree char *bytes = decode_run_seed("pdf", c->file, &len);
+	DecodeRun run;
+	decode_run_bid(&run, &mock, "a.pdf", NULL, bytes, len);
+	decode_run_decode(&run, &mock);
+	g_autofree char *children = decode_run_children(&run);
 	g_assert_cmpint(run.bid, >, 0);
 	g_assert_cmpstr(run.decode.reasons->str, ==, c->reasons);
 	g_assert_cmphex(run.decode.marks, ==, c->marks);
 	g_assert_cmpstr(run.decode.findings->str, ==, c->findings);
 	g_assert_cmpstr(children, ==, c->children);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static void
@@ -150,16 +87,16 @@ test_passwords(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autofree char *name = g_strdup_printf("locked-%s.pdf", files[i]);
 		gsize len;
-		g_autofree char *bytes = sample_read(name, &len);
-		Run run;
-		run_bid(&run, bytes, len);
+		g_autofree char *bytes = decode_run_seed("pdf", name, &len);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, "a.pdf", NULL, bytes, len);
 		run.decode.passwords = words;
-		run_decode(&run);
-		g_autofree char *children = children_text(&run.decode);
+		decode_run_decode(&run, &mock);
+		g_autofree char *children = decode_run_children(&run);
 		g_assert_cmphex(run.decode.marks, ==, 0);
 		g_assert_cmpint(run.decode.opened_by, ==, 1);
 		g_assert_cmpstr(children, ==, SETUP);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -169,19 +106,19 @@ test_damaged(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
+	g_autofree char *bytes = decode_run_seed("pdf", c->file, &len);
 	gsize step = MAX(len / 60, 1);
 	for (gsize n = 0; n < len; n += step) {
-		Run run;
-		run_bid(&run, bytes, n);
-		run_decode(&run);
-		run_clear(&run);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, "a.pdf", NULL, bytes, n);
+		decode_run_decode(&run, &mock);
+		decode_run_clear(&run);
 		g_autofree char *flipped = g_memdup2(bytes, len);
 		flipped[n] ^= (char)(1 << n % 8);
-		run_bid(&run, flipped, len);
+		decode_run_bid(&run, &mock, "a.pdf", NULL, flipped, len);
 		run.decode.bytes_left = 1 << 20;
-		run_decode(&run);
-		run_clear(&run);
+		decode_run_decode(&run, &mock);
+		decode_run_clear(&run);
 	}
 }
 
@@ -190,21 +127,21 @@ test_no_bid(void)
 {
 	static const char *const none[] = { "", "%", "%PDF", "a text", "%!PS-Adobe-3.0" };
 	for (gsize i = 0; i < G_N_ELEMENTS(none); i++) {
-		Run run;
-		run_bid(&run, none[i], strlen(none[i]));
+		DecodeRun run;
+		decode_run_bid(&run, &mock, "a.pdf", NULL, none[i], strlen(none[i]));
 		g_assert_cmpint(run.bid, ==, 0);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
 static void
 test_broken(void)
 {
-	Run run;
-	run_bid(&run, "%PDF-1.4\nnothing at all", 22);
-	run_decode(&run);
+	DecodeRun run;
+	decode_run_bid(&run, &mock, "a.pdf", NULL, "%PDF-1.4\nnothing at all", 22);
+	decode_run_decode(&run, &mock);
 	g_assert_cmphex(run.decode.marks, ==, UNDEC);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 /* ---- hostile ------------------------------------------------------------------------------- */
@@ -236,7 +173,7 @@ maker_begin(Maker *maker, const char *catalog)
 }
 
 static void
-maker_end(Maker *maker, Run *run)
+maker_end(Maker *maker, DecodeRun *run)
 {
 	gsize start = maker->text->len;
 	g_string_append_printf(maker->text, "xref\n0 %u\n", maker->offsets->len);
@@ -249,10 +186,10 @@ maker_end(Maker *maker, Run *run)
 			       "trailer\n<</Root 1 0 R/Size %u>>\nstartxref\n%" G_GSIZE_FORMAT
 			       "\n%%%%EOF\n",
 			       maker->offsets->len, start);
-	run_bid(run, maker->text->str, maker->text->len);
+	decode_run_bid(run, &mock, "a.pdf", NULL, maker->text->str, maker->text->len);
 	g_string_free(maker->text, TRUE);
 	g_array_free(maker->offsets, TRUE);
-	run_decode(run);
+	decode_run_decode(run, &mock);
 }
 
 /* qpdf would follow this by recursion. */
@@ -266,7 +203,7 @@ test_length_chain(void)
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
 		Maker maker;
-		Run run;
+		DecodeRun run;
 		maker_begin(&maker, "");
 		for (guint id = 3; id < 20000; id++) {
 			g_autofree char *body =
@@ -275,7 +212,7 @@ test_length_chain(void)
 		}
 		maker_end(&maker, &run);
 		g_assert_cmphex(run.decode.marks, ==, UNDEC);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -284,7 +221,7 @@ static void
 test_lengths(void)
 {
 	Maker maker;
-	Run run;
+	DecodeRun run;
 	maker_begin(&maker, "");
 	for (guint id = 3; id < 3003; id += 2) {
 		g_autofree char *body =
@@ -294,7 +231,7 @@ test_lengths(void)
 	}
 	maker_end(&maker, &run);
 	g_assert_cmphex(run.decode.marks, ==, 0);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static void
@@ -304,7 +241,7 @@ test_nested(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
 		GString *body = g_string_new(NULL);
 		Maker maker;
-		Run run;
+		DecodeRun run;
 		for (guint n = 0; n < 20000; n++)
 			g_string_append(body, pairs[i][0]);
 		for (guint n = 0; n < 20000; n++)
@@ -312,7 +249,7 @@ test_nested(void)
 		maker_begin(&maker, "");
 		maker_object(&maker, 3, body->str, (gssize)body->len);
 		maker_end(&maker, &run);
-		run_clear(&run);
+		decode_run_clear(&run);
 		g_string_free(body, TRUE);
 	}
 }
@@ -322,7 +259,7 @@ static void
 test_rings(void)
 {
 	Maker maker;
-	Run run;
+	DecodeRun run;
 	maker_begin(&maker, "/Next 3 0 R");
 	for (guint id = 3; id < 10000; id++) {
 		g_autofree char *body = g_strdup_printf("<</Next %u 0 R/Prev %u 0 R/A[%u 0 R]>>",
@@ -331,7 +268,7 @@ test_rings(void)
 	}
 	maker_end(&maker, &run);
 	g_assert_cmphex(run.decode.marks, ==, 0);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static GByteArray *
@@ -376,39 +313,39 @@ test_bombs(void)
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(bombs); i++) {
 		Maker maker;
-		Run run;
+		DecodeRun run;
 		maker_begin(&maker, "");
 		for (guint k = 0; k < bombs[i].n; k++)
 			add_stream(&maker, 3 + k, bombs[i].dict, packed);
 		maker_end(&maker, &run);
 		g_assert_cmphex(run.decode.marks, ==, bombs[i].marks);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 	/* an embedded one is the budget's affair */
 	Maker maker;
-	Run run;
+	DecodeRun run;
 	maker_begin(&maker, "");
 	add_stream(&maker, 3, "/Type/EmbeddedFile/Filter/FlateDecode", packed);
 	maker.text = g_string_append(maker.text, "");
 	maker_end(&maker, &run);
 	g_assert_cmpuint(run.decode.children->len, ==, 1);
 	g_assert_false(run.decode.was_refused);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 static void
 test_budget(void)
 {
 	gsize len;
-	g_autofree char *bytes = sample_read("files.pdf", &len);
+	g_autofree char *bytes = decode_run_seed("pdf", "files.pdf", &len);
 	for (guint n = 0; n < 600; n += 50) {
-		Run run;
-		run_bid(&run, bytes, len);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, "a.pdf", NULL, bytes, len);
 		run.decode.bytes_left = n;
 		run.decode.children_left = n / 100;
-		run_decode(&run);
+		decode_run_decode(&run, &mock);
 		g_assert_true(run.decode.was_refused || n > 500);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -417,14 +354,14 @@ static void
 test_many(void)
 {
 	Maker maker;
-	Run run;
+	DecodeRun run;
 	maker_begin(&maker, "");
 	for (guint id = 3; id < 1003; id++)
 		maker_object(&maker, id, "<</S/JavaScript/JS(x)>>", -1);
 	maker_end(&maker, &run);
 	g_assert_cmpuint(run.decode.children->len, ==, 500);
 	g_assert_cmpuint(strlen(run.decode.findings->str), <, 1000);
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 int

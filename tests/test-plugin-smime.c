@@ -8,66 +8,11 @@
 
 #include <string.h>
 
-#include "mock-host.h"
+#include "decode-run.h"
 
-#define HEAD_BYTES 4096
 #define ENTITY "Content-Type: multipart/mixed"
 
 static MockHost mock;
-
-typedef struct {
-	AmPart *part;
-	AmDecode decode;
-	int bid;
-} Run;
-
-static void
-run_bid(Run *run, const char *name, gconstpointer data, gsize len)
-{
-	run->part = mock_part_new("1", NULL, NULL, name, data, len);
-	mock_decode_init(&run->decode, run->part);
-	gsize head_len = MIN(len, HEAD_BYTES);
-	guint8 *head = g_memdup2(data, head_len); /* exact: an overrun shows */
-	run->bid = mock.loaded.plugin.decoder->bid(mock.self, &run->part->info, head, head_len);
-	g_free(head);
-}
-
-static void
-run_decode(Run *run)
-{
-	g_autoptr(GError) error = NULL;
-	gboolean ok = mock.loaded.plugin.decoder->decode(mock.self, &run->decode, &error);
-	g_assert_no_error(error);
-	g_assert_true(ok);
-	g_assert_cmpuint(run->decode.n_after_refusal, ==, 0);
-	g_assert_cmpuint(run->decode.max_write, <=, 65536);
-}
-
-static void
-run_init(Run *run, const char *name, gconstpointer data, gsize len)
-{
-	run_bid(run, name, data, len);
-	run_decode(run);
-}
-
-static void
-run_clear(Run *run)
-{
-	mock_decode_clear(&run->decode);
-	mock_part_free(run->part);
-}
-
-static char *
-sample_read(const char *name, gsize *len)
-{
-	g_autofree char *path = g_build_filename(g_getenv("AM_TOP_SRCDIR"), "tests", "fuzz",
-						 "corpus", "smime", name, NULL);
-	g_autoptr(GError) error = NULL;
-	char *data;
-	if (!g_file_get_contents(path, &data, len, &error))
-		g_error("%s", error->message);
-	return data;
-}
 
 /* ---- real files ---------------------------------------------------------------------------- */
 
@@ -121,9 +66,9 @@ test_case(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
-	Run run;
-	run_init(&run, c->file, bytes, len);
+	g_autofree char *bytes = decode_run_seed("smime", c->file, &len);
+	DecodeRun run;
+	decode_run_limited(&run, &mock, c->file, bytes, len, 0, NULL);
 	g_assert_cmpint(run.bid, >, 0);
 	g_assert_cmpstr(run.decode.reasons->str, ==, c->reasons);
 	g_assert_cmphex(run.decode.marks, ==, c->marks);
@@ -139,7 +84,7 @@ test_case(gconstpointer data)
 			g_assert_nonnull(memmem(child->data->data, child->data->len,
 						"TVqQAAMAAAAEAAAA\r\n--b--\r\n", 25));
 	}
-	run_clear(&run);
+	decode_run_clear(&run);
 }
 
 /* What encrypted content there was is never called fine, and nothing is read that is not there. */
@@ -148,16 +93,16 @@ test_cut(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
+	g_autofree char *bytes = decode_run_seed("smime", c->file, &len);
 	for (gsize n = 0; n < len; n += n < 400 ? 1 : 7) {
-		Run run;
-		run_init(&run, c->file, bytes, n);
+		DecodeRun run;
+		decode_run_limited(&run, &mock, c->file, bytes, n, 0, NULL);
 		if (run.bid > 0 && (c->marks & ENC) != 0)
 			g_assert_cmphex(run.decode.marks, !=, 0);
 		/* of DER each byte counts, of PEM not what is behind the base64 */
 		if (run.bid == 90 && n > 0 && (guint8)bytes[0] == 0x30)
 			g_assert_cmphex(run.decode.marks, !=, 0);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -166,15 +111,15 @@ test_flipped(gconstpointer data)
 {
 	const Case *c = data;
 	gsize len;
-	g_autofree char *bytes = sample_read(c->file, &len);
+	g_autofree char *bytes = decode_run_seed("smime", c->file, &len);
 	for (gsize n = 0; n < MIN(len, 300) * 2; n++) {
 		g_autofree char *flipped = g_memdup2(bytes, len);
-		Run run;
+		DecodeRun run;
 		flipped[n / 2] ^= (char)((n & 1) != 0 ? 0x80 : 1 << (n % 7));
-		run_bid(&run, c->file, flipped, len);
+		decode_run_bid(&run, &mock, c->file, NULL, flipped, len);
 		run.decode.bytes_left = 1 << 20;
-		run_decode(&run);
-		run_clear(&run);
+		decode_run_decode(&run, &mock);
+		decode_run_clear(&run);
 	}
 }
 
@@ -186,12 +131,12 @@ test_half(void)
 					     "pgp-signed-none.gpg", "pgp-signed-zlib.gpg" };
 	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
 		gsize len;
-		g_autofree char *bytes = sample_read(files[i], &len);
-		Run run;
-		run_init(&run, files[i], bytes, 150);
+		g_autofree char *bytes = decode_run_seed("smime", files[i], &len);
+		DecodeRun run;
+		decode_run_limited(&run, &mock, files[i], bytes, 150, 0, NULL);
 		g_assert_cmpuint(run.decode.children->len, ==, 1);
 		g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -224,23 +169,23 @@ test_no_bid(void)
 		{ "\xef\xbb\xbfwords", 8 },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(none); i++) {
-		Run run;
-		run_init(&run, "smime.p7m", none[i].data, none[i].len);
+		DecodeRun run;
+		decode_run_limited(&run, &mock, "smime.p7m", none[i].data, none[i].len, 0, NULL);
 		if (run.bid != 0)
 			g_error("%s: %d", none[i].data, run.bid);
 		g_assert_cmpuint(run.decode.children->len, ==, 0);
 		g_assert_cmphex(run.decode.marks, ==, 0);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 	static const char *const files[] = { "pgp-clearsigned.asc", "pgp-detached.asc",
 					     "pgp-detached.sig", "pgp-key.gpg" };
 	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
 		gsize len;
-		g_autofree char *bytes = sample_read(files[i], &len);
-		Run run;
-		run_bid(&run, files[i], bytes, len);
+		g_autofree char *bytes = decode_run_seed("smime", files[i], &len);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, files[i], NULL, bytes, len);
 		g_assert_cmpint(run.bid, ==, 0);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -281,14 +226,14 @@ test_hostile(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(odd); i++) {
 		static const guint8 ends[10];
 		g_autoptr(GByteArray) bytes = signed_with(odd[i].content, odd[i].len);
-		Run run;
+		DecodeRun run;
 		if (odd[i].marks == 0)
 			g_byte_array_append(bytes, ends, sizeof ends);
-		run_init(&run, "smime.p7m", bytes->data, bytes->len);
+		decode_run_limited(&run, &mock, "smime.p7m", bytes->data, bytes->len, 0, NULL);
 		g_test_message("%s", odd[i].name);
 		g_assert_cmpuint(run.decode.children->len, ==, odd[i].n_children);
 		g_assert_cmphex(run.decode.marks, ==, odd[i].marks);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -299,16 +244,16 @@ test_deep(void)
 	GByteArray *bytes = signed_with("", 0);
 	for (guint i = 0; i < 200000; i++)
 		g_byte_array_append(bytes, (const guint8 *)"\x24\x80", 2);
-	Run run;
-	run_init(&run, "smime.p7m", bytes->data, bytes->len);
+	DecodeRun run;
+	decode_run_limited(&run, &mock, "smime.p7m", bytes->data, bytes->len, 0, NULL);
 	g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
-	run_clear(&run);
+	decode_run_clear(&run);
 	g_byte_array_set_size(bytes, 22); /* before the set of digests */
 	for (guint i = 0; i < 200000; i++)
 		g_byte_array_append(bytes, (const guint8 *)"\x31\x80", 2);
-	run_init(&run, "smime.p7m", bytes->data, bytes->len);
+	decode_run_limited(&run, &mock, "smime.p7m", bytes->data, bytes->len, 0, NULL);
 	g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
-	run_clear(&run);
+	decode_run_clear(&run);
 	g_byte_array_unref(bytes);
 }
 
@@ -319,19 +264,19 @@ test_budget(void)
 					     "pgp-signed-zip.gpg" };
 	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
 		gsize len;
-		g_autofree char *bytes = sample_read(files[i], &len);
-		Run run;
-		run_bid(&run, files[i], bytes, len);
+		g_autofree char *bytes = decode_run_seed("smime", files[i], &len);
+		DecodeRun run;
+		decode_run_bid(&run, &mock, files[i], NULL, bytes, len);
 		run.decode.bytes_left = 10;
-		run_decode(&run);
+		decode_run_decode(&run, &mock);
 		g_assert_true(run.decode.was_refused);
-		run_clear(&run);
-		run_bid(&run, files[i], bytes, len);
+		decode_run_clear(&run);
+		decode_run_bid(&run, &mock, files[i], NULL, bytes, len);
 		run.decode.children_left = 0;
-		run_decode(&run);
+		decode_run_decode(&run, &mock);
 		g_assert_true(run.decode.was_refused);
 		g_assert_cmpuint(run.decode.children->len, ==, 0);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 
@@ -353,18 +298,19 @@ test_partial(void)
 		g_byte_array_append(bytes, piece, 512);
 	}
 	g_byte_array_append(bytes, (const guint8 *)"\x03xyz", 4);
-	Run run;
-	run_init(&run, "m.gpg", bytes->data, bytes->len);
+	DecodeRun run;
+	decode_run_limited(&run, &mock, "m.gpg", bytes->data, bytes->len, 0, NULL);
 	g_assert_cmpint(run.bid, >, 0);
 	g_assert_cmphex(run.decode.marks, ==, 0);
 	g_assert_cmpuint(run.decode.children->len, ==, 1);
 	const AmChild *child = g_ptr_array_index(run.decode.children, 0);
 	g_assert_cmpstr(child->name, ==, "a.txt");
 	g_assert_cmpuint(child->data->len, ==, 501 + 20 * 512 + 3);
-	run_clear(&run);
-	run_init(&run, "m.gpg", bytes->data, bytes->len - 600); /* no last piece */
+	decode_run_clear(&run);
+	decode_run_limited(&run, &mock, "m.gpg", bytes->data, bytes->len - 600, 0,
+			   NULL); /* no last piece */
 	g_assert_cmphex(run.decode.marks, ==, AM_PART_UNDECODED);
-	run_clear(&run);
+	decode_run_clear(&run);
 	g_byte_array_unref(bytes);
 }
 
@@ -389,13 +335,14 @@ test_armor(void)
 		  AM_PART_UNDECODED },
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-		Run run;
-		run_init(&run, "m.asc", texts[i].text, strlen(texts[i].text));
+		DecodeRun run;
+		decode_run_limited(&run, &mock, "m.asc", texts[i].text, strlen(texts[i].text), 0,
+				   NULL);
 		g_test_message("%s", texts[i].text);
 		g_assert_cmpint(run.bid, >, 0);
 		g_assert_cmphex(run.decode.marks, ==, texts[i].marks);
 		g_assert_cmpuint(run.decode.children->len, ==, texts[i].n_children);
-		run_clear(&run);
+		decode_run_clear(&run);
 	}
 }
 

@@ -15,23 +15,11 @@
 
 static MockHost mock;
 
-static char *
-seed_read(const char *name, gsize *len)
-{
-	g_autoptr(GError) error = NULL;
-	char *data = NULL;
-	g_autofree char *path =
-		g_test_build_filename(G_TEST_DIST, "fuzz", "corpus", "tnef", name, NULL);
-	if (!g_file_get_contents(path, &data, len, &error))
-		g_error("%s", error->message);
-	return data;
-}
-
 static void
 run_seed(DecodeRun *run, const char *name)
 {
 	gsize len;
-	g_autofree char *data = seed_read(name, &len);
+	g_autofree char *data = decode_run_seed("tnef", name, &len);
 	decode_run(run, &mock, data, len);
 	g_assert_cmpint(run->bid, >, 0);
 }
@@ -144,7 +132,7 @@ static void
 test_broken(void)
 {
 	gsize len;
-	g_autofree char *data = seed_read("whole", &len);
+	g_autofree char *data = decode_run_seed("tnef", "whole", &len);
 	decode_run_broken(&mock, data, len, 1);
 	for (gsize i = len - 20; i < len; i++) {
 		DecodeRun run;
@@ -159,7 +147,7 @@ static void
 test_budget(void)
 {
 	gsize len;
-	g_autofree char *data = seed_read("whole", &len);
+	g_autofree char *data = decode_run_seed("tnef", "whole", &len);
 	for (guint64 budget = 1; budget < 80; budget++) {
 		DecodeRun run;
 		decode_run_limited(&run, &mock, NULL, data, len, budget, NULL);

@@ -8,6 +8,9 @@ AM_FUZZ_LDFLAGS += -fsanitize=fuzzer
 else
 AM_FUZZ_SOURCES += tests/fuzz/driver.c
 endif
+# The body of all targets that are decoders.
+FUZZ_DECODER_SOURCES = tests/fuzz/decoder.c tests/fuzz/decoder.h $(DECODE_TEST_SOURCES) \
+	$(AM_FUZZ_SOURCES)
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/driver.c tests/fuzz/fuzz-inspect.dict
 dist_check_SCRIPTS += tests/fuzz/run-corpus
 TESTS += tests/fuzz/run-corpus
@@ -37,8 +40,8 @@ tests_fuzz_fuzz_header_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 
 if PLUGIN_ARCHIVE
 check_PROGRAMS += tests/fuzz/fuzz-archive
-tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz-archive.c tests/mock-host.c tests/mock-host.h \
-	$(AM_ARCHIVE_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz-archive.c $(FUZZ_DECODER_SOURCES) \
+	$(AM_ARCHIVE_SOURCES)
 tests_fuzz_fuzz_archive_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
 tests_fuzz_fuzz_archive_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_fuzz_fuzz_archive_LDADD = $(TEST_LIBS) $(ARCHIVE_LIBS)
@@ -46,16 +49,16 @@ tests_fuzz_fuzz_archive_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
 if PLUGIN_APPENDED
 check_PROGRAMS += tests/fuzz/fuzz-appended
-tests_fuzz_fuzz_appended_SOURCES = tests/fuzz/fuzz-appended.c tests/mock-host.c tests/mock-host.h \
-	$(AM_APPENDED_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_appended_SOURCES = tests/fuzz/fuzz-appended.c $(FUZZ_DECODER_SOURCES) \
+	$(AM_APPENDED_SOURCES)
 tests_fuzz_fuzz_appended_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
 tests_fuzz_fuzz_appended_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_appended_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
 if PLUGIN_SMIME
 check_PROGRAMS += tests/fuzz/fuzz-smime
-tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz-smime.c tests/mock-host.c tests/mock-host.h \
-	$(AM_SMIME_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz-smime.c $(FUZZ_DECODER_SOURCES) \
+	$(AM_SMIME_SOURCES)
 tests_fuzz_fuzz_smime_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
 tests_fuzz_fuzz_smime_CFLAGS = $(AM_CFLAGS) $(SMIME_CFLAGS)
 tests_fuzz_fuzz_smime_LDADD = $(TEST_LIBS) $(SMIME_LIBS)
@@ -63,8 +66,8 @@ tests_fuzz_fuzz_smime_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
 if PLUGIN_PDF
 check_PROGRAMS += tests/fuzz/fuzz-pdf
-tests_fuzz_fuzz_pdf_SOURCES = tests/fuzz/fuzz-pdf.c tests/mock-host.c tests/mock-host.h \
-	$(AM_PDF_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_pdf_SOURCES = tests/fuzz/fuzz-pdf.c $(FUZZ_DECODER_SOURCES) \
+	$(AM_PDF_SOURCES)
 tests_fuzz_fuzz_pdf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
 tests_fuzz_fuzz_pdf_CFLAGS = $(AM_CFLAGS) $(PDF_CFLAGS)
 tests_fuzz_fuzz_pdf_LDADD = $(TEST_LIBS) $(PDF_LIBS)
@@ -72,8 +75,8 @@ tests_fuzz_fuzz_pdf_LDFLAGS = $(AM_FUZZ_LDFLAGS)
 endif
 if PLUGIN_HTML
 check_PROGRAMS += tests/fuzz/fuzz-html
-tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz-html.c tests/mock-host.c tests/mock-host.h \
-	$(AM_HTML_SOURCES) $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz-html.c $(FUZZ_DECODER_SOURCES) \
+	$(AM_HTML_SOURCES)
 tests_fuzz_fuzz_html_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -D_GNU_SOURCE
 tests_fuzz_fuzz_html_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_html_LDFLAGS = $(AM_FUZZ_LDFLAGS)
