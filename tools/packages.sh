@@ -14,7 +14,9 @@ packages_test="openssl python3 procps postfix swaks sasl2-bin libsasl2-modules m
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
 	libgsf-bin gzip rpm mount passwd git ca-certificates
 	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter
-	libgnutls-dane0 libidn12 libnsl2 libevent-2.1-7"
+	libgnutls-dane0 libidn12 libnsl2 libevent-2.1-7 libwrap0 liblockfile1 m4"
+# of MTAs only one can be installed; these are unpacked
+packages_mtas="exim4-daemon-light exim4-config opensmtpd sendmail-bin sendmail-base sendmail-cf"
 
 # Installs what is missing of the named sets; needs root only when something is.
 packages_install() {
@@ -62,12 +64,14 @@ packages_unpack() {
 	for name; do
 		if [ ! -d "$folder/$name" ]; then
 			(
-				new=$(mktemp -d "$folder/$name.XXXXXX") && chmod 755 "$new" && mkdir "$new/root" && cd "$new" || exit 1
-				apt-get -q download "$name" 1>&2 && dpkg -x ./*.deb root || exit 1
+				new=$(mktemp -d "$folder/$name.XXXXXX") || exit 1
+				trap 'rm -rf "$new"' EXIT
+				chmod 755 "$new" && mkdir "$new/root" && cd "$new" || exit 1
+				# a list of packages that is too old, or not there
+				apt-get -q download "$name" >/dev/null 2>&1 ||
+					{ apt-get -q update >/dev/null && apt-get -q download "$name" 1>&2; } || exit 1
+				dpkg -x ./*.deb root || exit 1
 				mv -T root "../$name" || [ -d "../$name" ]
-				status=$?
-				rm -rf "$new"
-				exit $status
 			) || return 1
 		fi
 		echo "$folder/$name"
