@@ -3,6 +3,7 @@ include plugins/scanners/spamd/local.mk
 include plugins/decoders/archive/local.mk
 include plugins/decoders/appended/local.mk
 include plugins/decoders/command/local.mk
+include plugins/decoders/bytes/local.mk
 include plugins/decoders/office/local.mk
 include plugins/decoders/ole/local.mk
 include plugins/decoders/rtf/local.mk

@@ -9,7 +9,7 @@
  * following lines until it says that it is done, or that a line is not its own: then that one is
  * looked at again from the start.  What was missing or odd is marked on the part. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 #include "lines.h"
 
 #define SINK_BYTES 16384

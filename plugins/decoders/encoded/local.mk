@@ -11,7 +11,7 @@ AM_ENCODED_SOURCES = \
 	plugins/decoders/encoded/uu.h \
 	plugins/decoders/encoded/yenc.c \
 	plugins/decoders/encoded/yenc.h \
-	$(AM_OFFICE_SOURCES)
+	$(AM_BYTES_SOURCES)
 plugin_LTLIBRARIES += plugins/decoders/encoded/am-encoded.la
 plugins_decoders_encoded_am_encoded_la_SOURCES = $(AM_ENCODED_SOURCES)
 plugins_decoders_encoded_am_encoded_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)

@@ -214,18 +214,6 @@ base64_start(gpointer data, Sink *sink, const Line *line)
 	return TRUE;
 }
 
-static int
-base64_value(guint8 c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* The bytes of a group, be it whole or not. */
 static void
 base64_flush(Base64 *base64, Sink *sink)
@@ -249,7 +237,7 @@ base64_line(gpointer data, Sink *sink, const Line *line)
 	if (codec_is_start(line))
 		return CODEC_AGAIN;
 	for (gsize i = 0; i < line->len; i++) {
-		int value = base64_value(line->data[i]);
+		int value = bytes_base64_value(line->data[i]);
 		if (line->data[i] == '=') {
 			base64->is_padded = TRUE;
 			base64_flush(base64, sink);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "../bytes/bytes.h"
 #include "page.h"
 
 #define CHILDREN_MAX 200
@@ -72,18 +73,11 @@ page_add(Page *page, const char *name, const char *type, const guint8 *data, gsi
 
 /* ---- encodings ----------------------------------------------------------------------------- */
 
+/* Of either alphabet. */
 static int
 blob_base64_value(guint8 c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '-')
-		return 62;
-	return c == '/' || c == '_' ? 63 : -1;
+	return bytes_base64_value(c == '-' ? '+' : c == '_' ? '/' : c);
 }
 
 /* The byte that "%2B" stands for; -1: no escape. */

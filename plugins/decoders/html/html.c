@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "../bytes/bytes.h"
 #include "tags.h"
 
 typedef struct {
@@ -61,34 +62,30 @@ html_narrow(const guint8 *data, gsize len)
 	return text;
 }
 
+static void
+html_read(Bytes bytes, Output *output)
+{
+	Page page = {
+		.host = output->host,
+		.decode = output->decode,
+		.deadline_us = output->deadline_us,
+		.trait_names = g_string_new(NULL),
+	};
+	if (bytes_starts(bytes, "\xff\xfe", 2) || bytes_starts(bytes, "\xfe\xff", 2)) {
+		g_autoptr(GString) narrow = html_narrow(bytes.data, bytes.len);
+		tags_scan(&page, narrow->str, narrow->len);
+	} else {
+		tags_scan(&page, (const char *)bytes.data, bytes.len);
+	}
+	g_string_free(page.trait_names, TRUE);
+	g_free(page.action);
+}
+
 static gboolean
 html_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const Html *self = data;
-	Page page = { .host = self->host, .decode = decode };
-	int fd = self->host->part_fd(self->host->decode_part(decode));
-	if (fd < 0) {
-		self->host->decode_mark(decode, AM_PART_UNDECODED, "its content is not there");
-		return TRUE;
-	}
-	g_autoptr(GMappedFile) map = g_mapped_file_new_from_fd(fd, FALSE, error);
-	if (map == NULL)
-		return FALSE;
-	const char *text = g_mapped_file_get_contents(map);
-	gsize len = g_mapped_file_get_length(map);
-	if (text == NULL)
-		return TRUE;
-	page.deadline_us = self->host->decode_deadline_us(decode);
-	page.trait_names = g_string_new(NULL);
-	if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-		g_autoptr(GString) narrow = html_narrow((const guint8 *)text, len);
-		tags_scan(&page, narrow->str, narrow->len);
-	} else {
-		tags_scan(&page, text, len);
-	}
-	g_string_free(page.trait_names, TRUE);
-	g_free(page.action);
-	return TRUE;
+	return bytes_decode(self->host, decode, html_read, NULL, error);
 }
 
 static gpointer

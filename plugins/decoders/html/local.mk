@@ -5,7 +5,8 @@ AM_HTML_SOURCES = \
 	plugins/decoders/html/page.h \
 	plugins/decoders/html/script.c \
 	plugins/decoders/html/tags.c \
-	plugins/decoders/html/tags.h
+	plugins/decoders/html/tags.h \
+	$(AM_BYTES_SOURCES)
 plugin_LTLIBRARIES += plugins/decoders/html/am-html.la
 plugins_decoders_html_am_html_la_SOURCES = $(AM_HTML_SOURCES)
 plugins_decoders_html_am_html_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)

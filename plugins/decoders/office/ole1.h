@@ -5,7 +5,7 @@
 
 /* Objects as OLE 1 writes them [MS-OLEDS 2.2], and what the Packager puts into one: a file. */
 
-#include "bytes.h"
+#include "../bytes/bytes.h"
 
 typedef struct {
 	gboolean is_link;

@@ -5,7 +5,7 @@
 
 /* Compound files [MS-CFB], "OLE2": a tree of storages with streams. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 #define COMPOUND_ENTRIES_MAX 65536
 

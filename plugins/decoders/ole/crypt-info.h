@@ -5,7 +5,7 @@
 
 /* The stream EncryptionInfo [MS-OFFCRYPTO 2.3.4.5, 2.3.4.10]. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 #include "digests.h"
 
 #define CRYPT_VALUE_MAX 64

@@ -5,7 +5,7 @@
 
 /* The main streams of doc, xls and ppt: how they are encrypted, and what lies in them. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 void document_add_word(Output *output, Bytes stream);	    /* WordDocument */
 void document_add_workbook(Output *output, Bytes stream);   /* Workbook, Book */

@@ -6,7 +6,7 @@
 /* The compressions of office formats.  What comes out goes to a function piece by piece, so that a
  * bomb costs no memory, and ends when that function says FALSE. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 typedef gboolean (*InflateSink)(gpointer user_data, Bytes piece);
 

@@ -6,7 +6,7 @@
 /* XML of office documents: members of zipped ones that say what else belongs to them, and whole
  * documents in one file. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 /* Is it one of those? */
 gboolean relations_are(const guint8 *head, gsize len);

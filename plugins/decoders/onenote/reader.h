@@ -5,7 +5,7 @@
 
 /* Files embedded in a OneNote section [MS-ONESTORE]. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 gboolean onenote_is_section(const guint8 *head, gsize len);
 void onenote_read(Bytes bytes, Output *output);

@@ -6,7 +6,8 @@ AM_PDF_SOURCES = \
 	plugins/decoders/pdf/look.h \
 	plugins/decoders/pdf/pdf.c \
 	plugins/decoders/pdf/walk.c \
-	plugins/decoders/pdf/walk.h
+	plugins/decoders/pdf/walk.h \
+	$(AM_BYTES_SOURCES)
 plugin_LTLIBRARIES += plugins/decoders/pdf/am-pdf.la
 plugins_decoders_pdf_am_pdf_la_SOURCES = $(AM_PDF_SOURCES)
 plugins_decoders_pdf_am_pdf_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)

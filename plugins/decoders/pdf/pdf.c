@@ -13,6 +13,7 @@
 
 #include <qpdf/qpdflogger-c.h>
 
+#include "../bytes/bytes.h"
 #include "look.h"
 #include "walk.h"
 
@@ -249,23 +250,18 @@ pdf_run(const Pdf *self, AmDecode *decode, const char *data, gsize len)
 	pdf_free(run.qpdf);
 }
 
+static void
+pdf_read(Bytes bytes, Output *output)
+{
+	if (bytes.len >= 5)
+		pdf_run(output->plugin, output->decode, (const char *)bytes.data, bytes.len);
+}
+
 static gboolean
 pdf_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const Pdf *self = data;
-	int fd = self->host->part_fd(self->host->decode_part(decode));
-	if (fd < 0) {
-		self->host->decode_mark(decode, AM_PART_UNDECODED, "its content is not there");
-		return TRUE;
-	}
-	g_autoptr(GMappedFile) map = g_mapped_file_new_from_fd(fd, FALSE, error);
-	if (map == NULL)
-		return FALSE;
-	const char *bytes = g_mapped_file_get_contents(map);
-	gsize len = g_mapped_file_get_length(map);
-	if (bytes != NULL && len >= 5)
-		pdf_run(self, decode, bytes, len);
-	return TRUE;
+	return bytes_decode(self->host, decode, pdf_read, self, error);
 }
 
 static const AmDecoderOps pdf_ops = {

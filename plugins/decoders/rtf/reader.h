@@ -5,7 +5,7 @@
 
 /* RTF, read for what is hidden in it: data of objects, templates, fields that fetch something. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 /* Does it begin as Word takes for RTF: "{\rt"? */
 gboolean rtf_is_rtf(const guint8 *head, gsize len);

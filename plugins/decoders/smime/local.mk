@@ -8,7 +8,8 @@ AM_SMIME_SOURCES = \
 	plugins/decoders/smime/pgp.h \
 	plugins/decoders/smime/sink.c \
 	plugins/decoders/smime/sink.h \
-	plugins/decoders/smime/smime.c
+	plugins/decoders/smime/smime.c \
+	$(AM_BYTES_SOURCES)
 plugin_LTLIBRARIES += plugins/decoders/smime/am-smime.la
 plugins_decoders_smime_am_smime_la_SOURCES = $(AM_SMIME_SOURCES)
 plugins_decoders_smime_am_smime_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS)

@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#include "../bytes/bytes.h"
 #include "ber.h"
 #include "ciphers.h"
 #include "pgp.h"
@@ -293,35 +294,27 @@ smime_open_text(const SmimeRun *run, const guint8 *text, gsize len)
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
 
+static void
+smime_read(Bytes bytes, Output *output)
+{
+	SmimeRun run = { .host = output->host, .decode = output->decode };
+	run.host->part_info(run.host->decode_part(run.decode), &run.info);
+	const guint8 *text = smime_text_start(bytes.data, MIN(bytes.len, 4096));
+	gboolean is_late_pgp =
+		text == NULL && bytes.data[0] < 0x80 && (run.info.flags & AM_PART_HAS_ENCODED) != 0;
+	if (pgp_is_message(bytes.data, is_late_pgp ? bytes.len : MIN(bytes.len, 4096)))
+		pgp_open(run.host, run.decode, bytes.data, bytes.len);
+	else if (text != NULL)
+		smime_open_text(&run, text, bytes.len - (gsize)(text - bytes.data));
+	else
+		smime_open(&run, bytes.data, bytes.len);
+}
+
 static gboolean
 smime_decode(gpointer data, AmDecode *decode, GError **error)
 {
 	const Smime *self = data;
-	SmimeRun run = { .host = self->host, .decode = decode };
-	AmPart *part = self->host->decode_part(decode);
-	int fd = self->host->part_fd(part);
-	if (fd < 0) {
-		self->host->decode_mark(decode, AM_PART_UNDECODED, "its content is not there");
-		return TRUE;
-	}
-	self->host->part_info(part, &run.info);
-	g_autoptr(GMappedFile) map = g_mapped_file_new_from_fd(fd, FALSE, error);
-	if (map == NULL)
-		return FALSE;
-	const guint8 *bytes = (const guint8 *)g_mapped_file_get_contents(map);
-	gsize len = g_mapped_file_get_length(map);
-	if (bytes == NULL)
-		return TRUE;
-	const guint8 *text = smime_text_start(bytes, MIN(len, 4096));
-	gboolean is_late_pgp = text == NULL && len > 0 && bytes[0] < 0x80 &&
-			       (run.info.flags & AM_PART_HAS_ENCODED) != 0;
-	if (pgp_is_message(bytes, is_late_pgp ? len : MIN(len, 4096)))
-		pgp_open(self->host, decode, bytes, len);
-	else if (text != NULL)
-		smime_open_text(&run, text, len - (gsize)(text - bytes));
-	else
-		smime_open(&run, bytes, len);
-	return TRUE;
+	return bytes_decode(self->host, decode, smime_read, NULL, error);
 }
 
 static gpointer

@@ -5,7 +5,7 @@
 
 /* The RTF body of a message, as MAPI compresses it. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 /* A child with the document in `packed`.  FALSE: this is no such thing. */
 gboolean lzfu_add(Output *output, Bytes packed);

@@ -5,7 +5,7 @@
 
 /* MAPI properties as TNEF has them, one after the other. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 typedef enum {
 	MAPI_STRING8 = 0x1e, /* in the code page of the message */

@@ -5,7 +5,7 @@
 
 /* The attributes of a TNEF stream, and what is made of them. */
 
-#include "../office/bytes.h"
+#include "../bytes/bytes.h"
 
 gboolean tnef_is_tnef(const guint8 *head, gsize len);
 void tnef_read(Bytes bytes, Output *output);

@@ -5,7 +5,9 @@
 /* Contents are mapped, so that formats full of offsets are read by comparing each with the length;
  * what the parsers hand around are ranges of that one mapping. */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem() */
+#endif
 #include "bytes.h"
 
 #include <errno.h>
@@ -29,6 +31,18 @@ gboolean
 bytes_starts(Bytes bytes, gconstpointer start, gsize start_len)
 {
 	return bytes.len >= start_len && memcmp(bytes.data, start, start_len) == 0;
+}
+
+int
+bytes_base64_value(guint8 c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 char *

@@ -3,8 +3,7 @@
  */
 #pragma once
 
-/* Ranges of bytes of a part, and children made of them: what the decoders of office formats
- * share. */
+/* Ranges of bytes of a part, and children made of them: what decoders share. */
 
 #include <glib.h>
 
@@ -45,6 +44,8 @@ bytes_sub(Bytes bytes, gsize offset, gsize len)
 /* Where `needle` is at or behind `from`; -1 nowhere. */
 gssize bytes_find(Bytes bytes, gsize from, gconstpointer needle, gsize needle_len);
 gboolean bytes_starts(Bytes bytes, gconstpointer start, gsize start_len);
+/* Six bits; -1: no letter of base64 (RFC 4648, 4). */
+int bytes_base64_value(guint8 c);
 /* UTF-16LE, up to a NUL or the end, as UTF-8; what is no character becomes U+FFFD, control
  * characters a question mark. */
 char *bytes_utf16(Bytes bytes);
