@@ -12,20 +12,8 @@
 AmSmtpPool *
 make_pool(guint ms)
 {
-	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = ms,
-		.data_init_ms = ms,
-		.data_block_ms = ms,
-		.data_final_ms = ms,
-		.quit_ms = LONG_MS,
-		.keep_idle_ms = 60000,
-		.keep_age_ms = 60000,
-		.probe_ms = 60000,
-		.keep_max = 2,
-		.hostname = "me.example",
-		.has_xforward = TRUE,
-	};
+	AmSmtpClientConfig config = peer_client_config(ms);
+	config.has_xforward = TRUE;
 	return am_smtp_pool_new(&config);
 }
 
@@ -90,4 +78,14 @@ job_deliver(Job *job, AmSmtpPool *pool, const char *route_text)
 	g_autoptr(AmRoute) route = am_route_parse(route_text, &error);
 	g_assert_no_error(error);
 	am_smtp_deliver(pool, route, &job->transaction);
+}
+
+char *
+job_run(Job *job, Peer *peer, AmSmtpPool *pool, const char *protocol)
+{
+	g_autofree char *route = peer_route(peer, protocol);
+	job_deliver(job, pool, route);
+	am_smtp_pool_free(pool);
+	peer_join(peer);
+	return job_replies(job);
 }

@@ -11,8 +11,7 @@
 #include "smtp-peer.h"
 #include "smtp/client.h"
 
-#define SHORT_MS 150  /* where the peer stalls */
-#define LONG_MS 10000 /* never reached */
+#define SHORT_MS 150 /* where the peer stalls */
 
 #define MAIL "Subject: x\r\n\r\nbody\r\n.dot\r\n"
 #define MAIL_STUFFED "Subject: x\r\n\r\nbody\r\n..dot\r\n"
@@ -46,5 +45,9 @@ void job_init(Job *job, const char *recipients, const char *mail);
 char *job_replies(const Job *job);
 void job_deliver(Job *job, AmSmtpPool *pool, const char *route_text);
 
-/* Every time is `ms`, two connections are kept. */
+/* Delivers to the peer, over a route of that protocol, and waits for its end; pool is freed.  All replies,
+ * to be freed. */
+char *job_run(Job *job, Peer *peer, AmSmtpPool *pool, const char *protocol);
+
+/* As peer_client_config() has it, with XFORWARD. */
 AmSmtpPool *make_pool(guint ms);

@@ -287,3 +287,21 @@ peer_closed_port(void)
 	(void)close(fd);
 	return ntohs(address.sin_port);
 }
+
+AmSmtpClientConfig
+peer_client_config(guint ms)
+{
+	return (AmSmtpClientConfig){
+		.connect_ms = LONG_MS,
+		.command_ms = ms,
+		.data_init_ms = ms,
+		.data_block_ms = ms,
+		.data_final_ms = ms,
+		.quit_ms = LONG_MS,
+		.keep_idle_ms = 60000,
+		.keep_age_ms = 60000,
+		.probe_ms = 60000,
+		.keep_max = 2,
+		.hostname = "me.example",
+	};
+}

@@ -21,6 +21,10 @@
 
 #include <glib.h>
 
+#include "smtp/client.h"
+
+#define LONG_MS 10000 /* never reached */
+
 typedef struct {
 	int listen_fd;
 	guint16 port;
@@ -44,3 +48,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free)
 int peer_make_mail(const char *data, gsize len);
 /* A port at which nobody listens. */
 guint16 peer_closed_port(void);
+/* Connecting and QUIT may take long, all else `ms`; two connections are kept. */
+AmSmtpClientConfig peer_client_config(guint ms);

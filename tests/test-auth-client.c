@@ -64,24 +64,12 @@ static const struct {
 static AmSmtpPool *
 make_auth_pool(gsize i)
 {
-	const AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.keep_idle_ms = 60000,
-		.keep_age_ms = 60000,
-		.probe_ms = 60000,
-		.keep_max = 2,
-		.hostname = "me.example",
-		.auth_user = "fred",
-		.auth_password = "pa ss=word",
-		.auth_mechanisms = "SCRAM-SHA-256 PLAIN LOGIN",
-		.is_auth_required = !cases[i].is_optional,
-		.is_auth_clear = !cases[i].is_encrypted_only,
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
+	config.auth_user = "fred";
+	config.auth_password = "pa ss=word";
+	config.auth_mechanisms = "SCRAM-SHA-256 PLAIN LOGIN";
+	config.is_auth_required = !cases[i].is_optional;
+	config.is_auth_clear = !cases[i].is_encrypted_only;
 	return am_smtp_pool_new(&config);
 }
 

@@ -12,8 +12,6 @@
 
 #include "smtp-peer.h"
 
-#define LONG_MS 10000
-
 #define HELLO "S:220 mx\nC:EHLO me.example\nS:250-mx\nS:250-PIPELINING\nS:250 ENHANCEDSTATUSCODES\n"
 #define OK "S:250 2.1.0 Ok\n"
 #define GO "S:354 go\n"
@@ -30,19 +28,7 @@ typedef struct {
 static void
 fixture_init(Fixture *fixture, const char *const *scripts, const char *recipients)
 {
-	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.keep_idle_ms = 60000,
-		.keep_age_ms = 60000,
-		.probe_ms = 60000,
-		.keep_max = 2,
-		.hostname = "me.example",
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
 	g_auto(GStrv) addresses = g_strsplit(recipients, ",", -1);
 	AmEnvelope *envelope = am_envelope_new();
 	AmSpool *spool = am_spool_new(g_get_tmp_dir(), 1 << 20);

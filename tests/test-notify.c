@@ -13,7 +13,6 @@
 
 #include "smtp-peer.h"
 
-#define LONG_MS 10000
 #define HELLO "S:220 mx\nC:EHLO me.example\nS:250-mx\nS:250-PIPELINING\nS:250 DSN\n"
 #define HEADER "Subject: hello\r\nFrom: s@x.org\r\n"
 #define MAIL HEADER "\r\nX5O secret body\r\n"
@@ -399,15 +398,7 @@ static void
 test_send(gconstpointer data)
 {
 	const SendCase *item = data;
-	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.hostname = "me.example",
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
 	const char *const scripts[] = { item->script, NULL };
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *text = g_strdup_printf(
@@ -455,10 +446,7 @@ test_admin(void)
 					"C:MAIL FROM:<>\nC:RCPT TO:<admin@x.org> NOTIFY=NEVER\r\n"
 					"C:DATA\n" OK OK "S:354 go\nD\nS:250 2.0.0 queued as N1\n",
 					NULL };
-	AmSmtpClientConfig config = { .connect_ms = LONG_MS, .command_ms = LONG_MS,
-				      .data_init_ms = LONG_MS, .data_block_ms = LONG_MS,
-				      .data_final_ms = LONG_MS, .quit_ms = LONG_MS,
-				      .hostname = "me.example" };
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *text = peer_route(peer, "smtp");
 	g_autoptr(AmRoute) route = am_route_parse(text, NULL);

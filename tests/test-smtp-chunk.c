@@ -75,17 +75,9 @@ static const Case cases[] = {
 static AmSmtpPool *
 chunk_pool(AmChunking chunking)
 {
-	const AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.keep_max = 0,
-		.hostname = "me.example",
-		.chunking = chunking,
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
+	config.keep_max = 0;
+	config.chunking = chunking;
 	return am_smtp_pool_new(&config);
 }
 
@@ -96,15 +88,11 @@ test_case(gconstpointer data)
 	const char *const scripts[] = { item->script, NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = chunk_pool(item->chunking);
 	job_init(&job, "a@x.org", item->mail);
 	job.envelope->body = item->body;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(peer->failure, ==, NULL);
-	g_autofree char *replies = job_replies(&job);
 	g_assert_cmpstr(replies, ==, item->replies);
 	g_assert_cmpstr(peer->data->str, ==, item->data != NULL ? item->data : "");
 	g_assert_true(job.transaction.is_in_doubt == (strstr(item->script, "drop") != NULL));
@@ -143,14 +131,10 @@ test_cut(void)
 	const char *const scripts[] = { CHUNKING FROM "\n" TO OK OK "end", NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = chunk_pool(AM_CHUNKING_ALWAYS);
 	job_init(&job, "a@x.org", MAIL);
 	job.transaction.size += 10;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(replies, ==, "451 4.3.0");
 }
 
@@ -163,14 +147,10 @@ test_lmtp(void)
 					NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "lmtp");
 	AmSmtpPool *pool = chunk_pool(AM_CHUNKING_ALWAYS);
 	job_init(&job, "a@x.org,b@x.org", MAIL);
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
+	g_autofree char *replies = job_run(&job, peer, pool, "lmtp");
 	g_assert_cmpstr(peer->failure, ==, NULL);
-	g_autofree char *replies = job_replies(&job);
 	g_assert_cmpstr(replies, ==, "250 2.0.0,550 5.2.1");
 }
 
@@ -181,15 +161,11 @@ test_long_line(void)
 	const char *const scripts[] = { NEITHER, NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	g_autofree char *line = g_strnfill(LONG_LINE_BYTES, 'x');
 	AmSmtpPool *pool = chunk_pool(AM_CHUNKING_AUTO);
 	job_init(&job, "a@x.org", line);
 	job.envelope->body = AM_BODY_BINARYMIME;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(replies, ==, "554 5.6.1");
 }
 

@@ -427,13 +427,9 @@ test_case(gconstpointer data)
 	const Case *item = data;
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(item->scripts);
-	g_autofree char *route = peer_route(peer, item->is_lmtp ? "lmtp" : "smtp");
 	AmSmtpPool *pool = make_pool(item->is_short ? SHORT_MS : LONG_MS);
 	case_fill(item, &job);
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, item->is_lmtp ? "lmtp" : "smtp");
 	const AmDelivery *first = job.transaction.deliveries->pdata[0];
 	g_test_message("%s", first->reply->text);
 	g_assert_cmpstr(peer->failure, ==, NULL);

@@ -43,13 +43,9 @@ test_mail_stalled(void)
 	const char *const scripts[] = { FULL ONE OK OK GO "hold", NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(SHORT_MS);
 	job_init(&job, "a@x.org", NULL);
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(replies, ==, "451 4.4.2");
 	g_assert_false(job.transaction.is_in_doubt);
 	g_assert_null(strstr(peer->transcript->str, "\r\n.\r\n"));
@@ -62,14 +58,10 @@ test_mail_cut(void)
 	const char *const scripts[] = { FULL ONE OK OK GO "stall", NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(LONG_MS);
 	job_init(&job, "a@x.org", MAIL);
 	job.transaction.size += 10;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(replies, ==, "451 4.3.0");
 	g_assert_null(strstr(peer->transcript->str, "\r\n.\r\n"));
 }
@@ -80,16 +72,12 @@ test_deadline(void)
 	const char *const scripts[] = { FULL ONE OK OK "stall", NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(LONG_MS);
 	job_init(&job, "a@x.org", MAIL);
 	gint64 start = g_get_monotonic_time();
 	job.transaction.deadline_us = start + 200 * 1000;
-	job_deliver(&job, pool, route);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpint(g_get_monotonic_time() - start, <, 5000 * 1000);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
 	g_assert_cmpstr(replies, ==, "451 4.4.2");
 }
 
@@ -100,15 +88,11 @@ test_loop(void)
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(AmReport) report = am_report_new();
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(LONG_MS);
 	report->n_received = 101;
 	job_init(&job, "a@x.org,b@x.org", MAIL);
 	job.transaction.report = report;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
-	g_autofree char *replies = job_replies(&job);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(replies, ==, "554 5.4.6,554 5.4.6");
 	g_assert_cmpuint(peer->n_connections, ==, 0);
 }
@@ -298,19 +282,11 @@ test_keep(gconstpointer data)
 	const char *const *scripts = item->scripts;
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *route = peer_route(peer, "smtp");
-	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.keep_idle_ms = item->keep_idle_ms,
-		.keep_age_ms = item->keep_age_ms,
-		.probe_ms = item->probe_ms,
-		.keep_max = item->keep_max,
-		.hostname = "me.example",
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
+	config.keep_idle_ms = item->keep_idle_ms;
+	config.keep_age_ms = item->keep_age_ms;
+	config.probe_ms = item->probe_ms;
+	config.keep_max = item->keep_max;
 	AmSmtpPool *pool = am_smtp_pool_new(&config);
 	for (guint i = 0; i < 2; i++) {
 		g_auto(Job) job = { .transaction.fd = -1 };
@@ -334,19 +310,8 @@ test_expire(void)
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
 	g_autofree char *route = peer_route(peer, "smtp");
-	AmSmtpClientConfig config = {
-		.connect_ms = LONG_MS,
-		.command_ms = LONG_MS,
-		.data_init_ms = LONG_MS,
-		.data_block_ms = LONG_MS,
-		.data_final_ms = LONG_MS,
-		.quit_ms = LONG_MS,
-		.keep_idle_ms = 300,
-		.keep_age_ms = 60000,
-		.probe_ms = 60000,
-		.keep_max = 2,
-		.hostname = "me.example",
-	};
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
+	config.keep_idle_ms = 300;
 	AmSmtpPool *pool = am_smtp_pool_new(&config);
 	job_init(&job, "a@x.org", MAIL);
 	job_deliver(&job, pool, route);

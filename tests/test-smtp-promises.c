@@ -56,7 +56,6 @@ test_case(gconstpointer data)
 	const char *const scripts[] = { item->script, NULL };
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(LONG_MS);
 	job_init(&job, "a@x.org", MAIL);
 	job.envelope->has_priority = item->has_priority;
@@ -65,11 +64,8 @@ test_case(gconstpointer data)
 	job.envelope->by_trace = item->by_trace;
 	job.envelope->by_us = g_get_monotonic_time() + (gint64)item->by_s * G_USEC_PER_SEC;
 	job.envelope->requires_tls = item->requires_tls;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
+	g_autofree char *replies = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(peer->failure, ==, NULL);
-	g_autofree char *replies = job_replies(&job);
 	g_assert_cmpstr(replies, ==, item->replies);
 }
 
@@ -134,16 +130,12 @@ limits_run(const char *const *scripts, const char *recipients, guint n_connectio
 {
 	g_auto(Job) job = { .transaction.fd = -1 };
 	g_autoptr(Peer) peer = peer_new(scripts);
-	g_autofree char *route = peer_route(peer, "smtp");
 	AmSmtpPool *pool = make_pool(LONG_MS);
 	job_init(&job, recipients, MAIL);
 	job.transaction.is_smtp_caller = TRUE;
-	job_deliver(&job, pool, route);
-	am_smtp_pool_free(pool);
-	peer_join(peer);
+	g_autofree char *said = job_run(&job, peer, pool, "smtp");
 	g_assert_cmpstr(peer->failure, ==, NULL);
 	g_assert_cmpuint(peer->n_connections, ==, n_connections);
-	g_autofree char *said = job_replies(&job);
 	g_assert_cmpstr(said, ==, replies);
 }
 
