@@ -22,30 +22,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "log/log.h"
 #include "mail/fd.h"
+#include "wire/address.h"
 
 #define UNIX_PREFIX "unix:"
 #define FIRST_INHERITED_FD 3 /* sd_listen_fds(3) */
 #define INHERITED_MAX 256
 
-typedef union {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-} Address;
-
 typedef struct {
-	Address address;
+	AmSocketAddress address;
 	socklen_t len;
 } Endpoint;
 
@@ -106,22 +98,22 @@ endpoint_parse(const char *text, Endpoint *endpoint)
 	if (colon == NULL)
 		return FALSE;
 	g_autofree char *host = g_strndup(text, (gsize)(colon - text));
-	endpoint->address.in.sin_family = AF_INET;
-	endpoint->len = sizeof(endpoint->address.in);
-	return inet_pton(AF_INET, host, &endpoint->address.in.sin_addr) == 1 &&
-	       endpoint_parse_port(colon + 1, &endpoint->address.in.sin_port);
+	endpoint->address.in4.sin_family = AF_INET;
+	endpoint->len = sizeof(endpoint->address.in4);
+	return inet_pton(AF_INET, host, &endpoint->address.in4.sin_addr) == 1 &&
+	       endpoint_parse_port(colon + 1, &endpoint->address.in4.sin_port);
 }
 
 /* One spelling for each address, the key by which sockets are compared; to be freed. */
 static char *
 endpoint_text(const Endpoint *endpoint)
 {
-	const Address *address = &endpoint->address;
+	const AmSocketAddress *address = &endpoint->address;
 	char host[INET6_ADDRSTRLEN] = "";
 	switch (address->any.sa_family) {
 	case AF_INET:
-		(void)inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
-		return g_strdup_printf("%s:%u", host, ntohs(address->in.sin_port));
+		(void)inet_ntop(AF_INET, &address->in4.sin_addr, host, sizeof(host));
+		return g_strdup_printf("%s:%u", host, ntohs(address->in4.sin_port));
 	case AF_INET6:
 		(void)inet_ntop(AF_INET6, &address->in6.sin6_addr, host, sizeof(host));
 		return address->in6.sin6_scope_id == 0
@@ -146,9 +138,8 @@ endpoint_canonical(const char *text)
 static gboolean
 endpoint_of_socket(int fd, Endpoint *endpoint)
 {
-	memset(endpoint, 0, sizeof(*endpoint));
 	endpoint->len = sizeof(endpoint->address);
-	return getsockname(fd, &endpoint->address.any, &endpoint->len) == 0;
+	return am_socket_address_own(fd, &endpoint->address);
 }
 
 char *

@@ -8,35 +8,21 @@
 
 #include "session/listeners.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "session/session.h"
+#include "wire/address.h"
 #include "wire/sasl.h"
 
 #define LISTENERS_KNOWN_CLIENTS 65536u /* beside those that are connected */
 #define LISTENERS_MILTER_ANSWER_MS (270 * 1000)
 
-/* Is the socket bound to this machine alone: a Unix path or a loopback address? */
+/* Is the socket bound to this machine alone? */
 static gboolean
 listeners_is_local(int fd)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage storage;
-	} name = { 0 };
-	socklen_t len = sizeof name;
-	if (getsockname(fd, &name.any, &len) < 0)
-		return FALSE;
-	if (name.any.sa_family == AF_INET)
-		return ntohl(name.in4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	if (name.any.sa_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&name.in6.sin6_addr);
-	return name.any.sa_family == AF_UNIX;
+	AmSocketAddress address;
+	return am_socket_address_own(fd, &address) && am_socket_address_is_local(&address);
 }
 
 /* The list of networks at that key of a group; a bad one is a problem. */

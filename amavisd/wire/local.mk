@@ -1,4 +1,6 @@
 libamavisd_la_SOURCES += \
+	amavisd/wire/address.c \
+	amavisd/wire/address.h \
 	amavisd/wire/connect.c \
 	amavisd/wire/proxy.c \
 	amavisd/wire/proxy.h \

@@ -9,51 +9,31 @@
 #include "wire/stream.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+
+#include "wire/address.h"
 
 char *
 am_stream_peer_address(const AmStream *stream, guint16 *port)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage storage;
-	} peer = { 0 };
-	socklen_t len = sizeof peer;
+	AmSocketAddress peer;
 	char text[INET6_ADDRSTRLEN] = "";
 	*port = 0;
-	if (getpeername(am_stream_fd(stream), &peer.any, &len) < 0)
+	if (!am_socket_address_peer(am_stream_fd(stream), &peer))
 		return g_strdup("");
-	if (peer.any.sa_family == AF_INET) {
-		*port = ntohs(peer.in4.sin_port);
+	*port = am_socket_address_port(&peer);
+	if (peer.any.sa_family == AF_INET)
 		(void)inet_ntop(AF_INET, &peer.in4.sin_addr, text, sizeof text);
-	} else if (peer.any.sa_family == AF_INET6) {
-		*port = ntohs(peer.in6.sin6_port);
+	else if (peer.any.sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&peer.in6.sin6_addr))
+		(void)inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof text);
+	else if (peer.any.sa_family == AF_INET6)
 		/* an IPv4 client of a dual-stack socket is an IPv4 client */
-		if (IN6_IS_ADDR_V4MAPPED(&peer.in6.sin6_addr))
-			(void)inet_ntop(AF_INET, &peer.in6.sin6_addr.s6_addr[12], text,
-					sizeof text);
-		else
-			(void)inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof text);
-	}
+		(void)inet_ntop(AF_INET, &peer.in6.sin6_addr.s6_addr[12], text, sizeof text);
 	return g_strdup(text);
 }
 
 guint16
 am_stream_local_port(const AmStream *stream)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage storage;
-	} own = { 0 };
-	socklen_t len = sizeof own;
-	if (getsockname(am_stream_fd(stream), &own.any, &len) < 0)
-		return 0;
-	if (own.any.sa_family == AF_INET)
-		return ntohs(own.in4.sin_port);
-	return own.any.sa_family == AF_INET6 ? ntohs(own.in6.sin6_port) : 0;
+	AmSocketAddress own;
+	return am_socket_address_own(am_stream_fd(stream), &own) ? am_socket_address_port(&own) : 0;
 }
