@@ -40,10 +40,10 @@ def libraries(programs):
 
 
 class Cage:
-    """names: Debian packages, copied in; programs: paths in it that are run;
+    """names: Debian packages, copied in; tools: programs of the machine that go with them; programs: paths in it that are run;
     users: name: number; a group of the same name and number goes with each."""
 
-    def __init__(self, case, names, programs, users):
+    def __init__(self, case, names, programs, users, tools=()):
         rig.need_root()
         rig.need("ldd", "chroot")
         self.dir = tempfile.mkdtemp(prefix="cage-test-")
@@ -52,6 +52,8 @@ class Cage:
         case.addCleanup(self.remove)
         for package in packages(*names):
             shutil.copytree(package, self.dir, symlinks=True, dirs_exist_ok=True)
+        for tool in tools:
+            self.copy(tool)
         for library in libraries([self.dir + p for p in programs]):
             self.copy(library)
         for name in ("tmp", "var/tmp"):
@@ -109,6 +111,13 @@ class Cage:
                                        stderr=f)
         self.processes.append(process)
         return process
+
+    def wait_ready(self, port):
+        """Until what was started last serves the port."""
+        process = self.processes[-1]
+        rig.wait_for("port %d" % port, lambda: process.poll() is not None or rig.port_is_open(port), 10)
+        if process.poll() is not None:
+            raise AssertionError("ended with %d: %s" % (process.returncode, self.read("output")))
 
     def inhabitants(self):
         """Processes whose root this is, those that went into the background too."""

@@ -78,10 +78,7 @@ class Exim(cage.Cage):
             os.chown(self.path(name), UID, UID)
         self.generate()
         self.start("/usr/sbin/exim4", "-bdf")
-        try:
-            rig.wait_for("Exim", lambda: rig.port_is_open(self.port), 10)
-        except AssertionError as e:
-            raise AssertionError("%s\n%s%s" % (e, self.read("output"), self.log()))
+        self.wait_ready(self.port)
 
     def generate(self):
         script = self.path("usr/sbin/update-exim4.conf")
