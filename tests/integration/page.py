@@ -59,7 +59,9 @@ def section(page, title, **values):
 
 
 def fill(text, values):
-    """Replaces whole words; a word that is not there is a page that has changed."""
-    for word, value in values.items():
-        text = re.sub(r"(?<![\w])%s(?![\w])" % re.escape(word.lstrip("_")), lambda _: str(value), text)
-    return text
+    """Replaces whole words."""
+    words = {word.lstrip("_"): str(value) for word, value in values.items()}
+    if not words:
+        return text
+    pattern = r"(?<!\w)(?:%s)(?!\w)" % "|".join(map(re.escape, words))
+    return re.sub(pattern, lambda match: words[match.group()], text)  # at once: a value may be a word of the page
