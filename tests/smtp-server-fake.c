@@ -145,7 +145,6 @@ fake_config(gboolean is_lmtp, gboolean is_normalised)
 	return (AmSmtpServerConfig){
 		.is_lmtp = is_lmtp,
 		.hostname = "filter.example",
-		.product = "amavisd",
 		.spool_directory = g_get_tmp_dir(),
 		.spool_memory = 1 << 20,
 		.size_limit = 5000,

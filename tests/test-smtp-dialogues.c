@@ -197,6 +197,10 @@ static const Dialogue dialogues[] = {
 		"MAIL FROM:<a@example.org> FOO\r\n" MAIL
 		"RCPT TO:<b@example.net> SIZE=1\r\nQUIT\r\n",
 	  "220 250 555:5.5.4 555:5.5.4 250:2.1.0 555:5.5.4 221:2.0.0", "" },
+	{ "FUTURERELEASE", /* RFC 4865: not offered, so never promised */
+	  HELLO "MAIL FROM:<a@example.org> HOLDFOR=60\r\n"
+		"MAIL FROM:<a@example.org> HOLDUNTIL=2026-12-01T00:00:00Z\r\nQUIT\r\n",
+	  "220 250 555:5.5.4 555:5.5.4 221:2.0.0", "" },
 	{ "bad values",
 	  HELLO
 	  "MAIL FROM:<a@example.org> SIZE=x\r\n"

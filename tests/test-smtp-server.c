@@ -92,6 +92,30 @@ test_keywords(void)
 	talk_end(&talk);
 }
 
+/* What hangs on a hidden keyword goes with it; all that is hidden is understood still. */
+static void
+test_hidden(void)
+{
+	static const char *const hidden[] = { "8bitmime", "CHUNKING", "LIMITS", "XFORWARD", NULL };
+	Talk talk;
+	AmSmtpServerConfig config = fake_config(FALSE, FALSE);
+	config.hidden = hidden;
+	config.is_binary = TRUE;
+	config.greeting = "ESMTP mail filter";
+	talk_start(&talk, &config);
+	g_assert_cmpstr(talk.wire->str, ==, "220 filter.example ESMTP mail filter\r\n");
+	g_string_truncate(talk.wire, 0);
+	talk_say(&talk, HELLO);
+	g_assert_cmpstr(talk.wire->str, ==,
+			"250-filter.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n"
+			"250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-MT-PRIORITY\r\n"
+			"250-DELIVERBY\r\n250 PRDR\r\n");
+	g_string_truncate(talk.wire, 0);
+	talk_say(&talk, "MAIL FROM:<> BODY=8BITMIME\r\n");
+	talk_expect(&talk, "250:2.1.0");
+	talk_end(&talk);
+}
+
 static void
 test_nul(void)
 {
@@ -363,6 +387,7 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/smtp-server/keywords", test_keywords);
+	g_test_add_func("/smtp-server/hidden", test_hidden);
 	g_test_add_func("/smtp-server/nul", test_nul);
 	g_test_add_func("/smtp-server/long-lines", test_long_lines);
 	g_test_add_func("/smtp-server/size-limit", test_size_limit);

@@ -399,6 +399,37 @@ test_connect_ipv6(void)
 }
 
 static void
+test_connect_from(void)
+{
+	static const struct {
+		const char *from[3];
+		const char *expected; /* NULL: it fails */
+	} cases[] = {
+		{ { "127.0.0.2" }, "127.0.0.2" },
+		{ { "::1", "127.0.0.3" }, "127.0.0.3" }, /* the one of the family */
+		{ { "::1" }, "127.0.0.1" },		 /* none of it: the kernel's choice */
+		{ { NULL }, "127.0.0.1" },
+		{ { "192.0.2.1" }, NULL }, /* not ours */
+	};
+	guint16 port, peer_port;
+	int listener = listen_tcp("127.0.0.1", &port);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(AmStream) client = am_stream_connect_from(
+			cases[i].from, "127.0.0.1", port, after_ms(2000), &error);
+		if (cases[i].expected == NULL) {
+			g_assert_error(error, AM_ERROR, AM_ERROR_RESOURCE);
+			continue;
+		}
+		g_assert_no_error(error);
+		g_autoptr(AmStream) server = am_stream_new(accept(listener, NULL, NULL));
+		g_autofree char *peer = am_stream_peer_address(server, &peer_port);
+		g_assert_cmpstr(peer, ==, cases[i].expected);
+	}
+	(void)close(listener);
+}
+
+static void
 test_connect_unix(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -452,6 +483,7 @@ main(int argc, char **argv)
 	g_test_add_func("/stream/idle", test_idle);
 	g_test_add_func("/stream/connect/ipv4", test_connect_ipv4);
 	g_test_add_func("/stream/connect/ipv6", test_connect_ipv6);
+	g_test_add_func("/stream/connect/from", test_connect_from);
 	g_test_add_func("/stream/connect/unix", test_connect_unix);
 	return g_test_run();
 }

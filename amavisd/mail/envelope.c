@@ -39,6 +39,7 @@ am_envelope_new(void)
 	envelope->recipients = g_ptr_array_new_with_free_func((GDestroyNotify)am_recipient_free);
 	envelope->declared_size = -1;
 	envelope->listener = g_strdup("");
+	envelope->own_name = g_strdup("");
 	envelope->protocol = g_strdup("");
 	envelope->peer_address = g_strdup("");
 	envelope->client_address = g_strdup("");
@@ -81,6 +82,7 @@ am_envelope_free(AmEnvelope *envelope)
 	am_envelope_reset(envelope);
 	g_ptr_array_unref(envelope->recipients);
 	g_free(envelope->listener);
+	g_free(envelope->own_name);
 	g_free(envelope->protocol);
 	g_free(envelope->peer_address);
 	g_free(envelope->client_address);

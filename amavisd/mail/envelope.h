@@ -38,6 +38,7 @@ typedef struct {
 	gint64 by_us;         /* monotonic, when it should be delivered */
 
 	char *listener;       /* name of the listener's group */
+	char *own_name;       /* what the listener calls us, "" the usual host name */
 	char *protocol;       /* RFC 3848 "with" keyword: SMTP ESMTP LMTP ... */
 	char *peer_address;   /* who connected to us; "" for unix sockets */
 	guint16 peer_port;

@@ -67,7 +67,8 @@ am_deliver_received(const AmMail *mail, const char *hostname, const char *recipi
 		g_string_append(out, "])");
 	}
 	g_string_append(out, "\r\n\tby ");
-	received_append_safe(out, hostname, "localhost");
+	received_append_safe(out, *envelope->own_name != '\0' ? envelope->own_name : hostname,
+			     "localhost");
 	g_string_append(out, " (amavisd, listener ");
 	received_append_safe(out, envelope->listener, "none");
 	g_string_append(out, ")\r\n\twith ");

@@ -81,6 +81,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.probe_ms = (guint)am_config_int(group, "probe"),
 		.keep_max = (guint)am_config_int(group, "keep"),
 		.hostname = hostname,
+		.bind_addresses = am_config_list(group, "bind_address"),
 		.auth_user = am_config_string(group, "auth_user"),
 		.auth_password = password,
 		.auth_mechanisms = mechanisms,
@@ -95,6 +96,26 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 	if (password != NULL)
 		explicit_bzero(password, strlen(password));
 	return pool;
+}
+
+/* Each is an address, and one for each family is enough. */
+static void
+setup_check_bind(const AmConfigGroup *group, GPtrArray *problems)
+{
+	const char *const *list = am_config_list(group, "bind_address");
+	guint n_ip4 = 0, n_ip6 = 0;
+	for (; list != NULL && *list != NULL; list++) {
+		gboolean is_ip6 = strchr(*list, ':') != NULL;
+		if (!g_hostname_is_ip_address(*list) || strchr(*list, '%') != NULL)
+			am_config_add_key_problem(problems, group, "bind_address",
+						  "bind_address: \"%s\" is no address; allowed: "
+						  "192.0.2.1, 2001:db8::1 or both",
+						  *list);
+		else if ((is_ip6 ? ++n_ip6 : ++n_ip4) > 1)
+			am_config_add_key_problem(problems, group, "bind_address",
+						  "bind_address: \"%s\" is the second of IPv%d", *list,
+						  is_ip6 ? 6 : 4);
+	}
 }
 
 static void
@@ -129,6 +150,7 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 	g_autoptr(GError) error = NULL;
 
 	setup_check_routes(config, problems);
+	setup_check_bind(am_config_group(config, "next_hop", NULL), problems);
 	am_tls_free(setup_tls(am_config_group(config, "next_hop", NULL), problems));
 	g_free(am_setup_password(am_config_group(config, "next_hop", NULL), problems));
 	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);

@@ -52,13 +52,12 @@ am_pool_open_reserve(AmPool *pool)
 
 /* Says why.  The socket's buffer is empty, so one send takes it all or the client is gone. */
 static void
-accept_refuse(AmPool *pool, const AmPoolListener *listener, int fd, const char *code,
-	      const char *text)
+accept_refuse(const AmPoolListener *listener, int fd, const char *code, const char *text)
 {
 	if (listener->protocol == AM_PROTOCOL_MILTER || listener->protocol == AM_PROTOCOL_AM_PDP ||
 	    listener->server.tls_mode == AM_SERVER_IMPLICIT)
 		return; /* nothing can be said unasked */
-	g_autofree char *line = g_strdup_printf("%s %s %s\r\n", code, pool->hostname, text);
+	g_autofree char *line = g_strdup_printf("%s %s %s\r\n", code, listener->server.hostname, text);
 	(void)send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 }
@@ -88,7 +87,7 @@ accept_with_reserve(AmPool *pool, const AmPoolListener *listener)
 		pool->reserve_fd = -1;
 		int fd = accept4(listener->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			accept_refuse(pool, listener, fd, "421 4.3.2",
+			accept_refuse(listener, fd, "421 4.3.2",
 				      "Out of descriptors, try later");
 			(void)close(fd);
 			result = ACCEPT_GO_ON;
@@ -111,7 +110,7 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	g_autofree char *peer = am_stream_peer_address(stream, &port);
 	if (!am_clients_may(listener->clients, peer)) {
 		am_warning("listener %s: client [%s] is not allowed to connect", name, peer);
-		accept_refuse(pool, listener, fd, "554 5.7.1", "Access denied");
+		accept_refuse(listener, fd, "554 5.7.1", "Access denied");
 		am_stream_free(stream);
 		return;
 	}
@@ -120,14 +119,14 @@ accept_admit(AmPool *pool, const AmPoolListener *listener, int fd)
 	const char *refusal =
 		listener->server.is_proxied ? NULL : am_connection_meet(connection, peer);
 	if (refusal != NULL) {
-		accept_refuse(pool, listener, fd, "421 4.7.0", refusal);
+		accept_refuse(listener, fd, "421 4.7.0", refusal);
 		am_connection_free(connection);
 		return;
 	}
 	if (am_pool_add(pool, connection))
 		return;
 	am_pool_complain(pool, name, "too many connections, refusing with 421");
-	accept_refuse(pool, listener, fd, "421 4.3.2", "Too many connections, try later");
+	accept_refuse(listener, fd, "421 4.3.2", "Too many connections, try later");
 	am_connection_free(connection);
 }
 

@@ -64,7 +64,7 @@ connection_on_client(gpointer user, const char *address)
 {
 	AmConnection *connection = user;
 	const char *refusal = am_connection_meet(connection, address);
-	return refusal != NULL ? am_reply_new(421, "4.7.0", "%s %s", connection->pool->hostname,
+	return refusal != NULL ? am_reply_new(421, "4.7.0", "%s %s", connection->listener->server.hostname,
 					      refusal)
 			       : NULL;
 }
@@ -82,7 +82,7 @@ connection_on_begin(gpointer user)
 		AmLimitsVerdict verdict = am_limits_mail(limits, &connection->client, now_us);
 		if (verdict != AM_LIMITS_FINE) {
 			connection_complain(connection, connection->address, verdict);
-			return am_reply_new(421, "4.7.0", "%s %s", pool->hostname,
+			return am_reply_new(421, "4.7.0", "%s %s", connection->listener->server.hostname,
 					    am_limits_text(verdict));
 		}
 	}
@@ -91,7 +91,7 @@ connection_on_begin(gpointer user)
 		am_pool_complain(pool, connection->listener->listener->name,
 				 "max_mails are in work, refusing with 421");
 		return am_reply_new(421, "4.3.2", "%s Too many mails in work, try later",
-				    pool->hostname);
+				    connection->listener->server.hostname);
 	}
 	__atomic_add_fetch(&pool->generation->statistics->mails_in_work, 1, __ATOMIC_RELAXED);
 	return NULL;

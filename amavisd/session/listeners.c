@@ -16,6 +16,7 @@
 
 #define LISTENERS_KNOWN_CLIENTS 65536u /* beside those that are connected */
 #define LISTENERS_MILTER_ANSWER_MS (270 * 1000)
+#define LISTENERS_TEXT_MAX 255u
 
 /* Is the socket bound to this machine alone? */
 static gboolean
@@ -148,8 +149,10 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->conflict = am_config_choice(group, "conflict");
 	listener->server = (AmSmtpServerConfig){
 		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
-		.hostname = hostname,
-		.product = PACKAGE_NAME,
+		.hostname = am_config_has(group, "hostname") ? am_config_string(group, "hostname")
+							      : hostname,
+		.greeting = am_config_string(group, "greeting"),
+		.hidden = am_config_list(group, "hide_extensions"),
 		.spool_directory = am_config_string(core, "spool_directory"),
 		.spool_memory = (guint64)am_config_int(core, "spool_memory"),
 		.size_limit = (guint64)am_config_int(group, "size_limit"),
@@ -206,6 +209,44 @@ am_session_listeners(const AmGeneration *generation, const char *hostname, GPtrA
 	return listeners;
 }
 
+/* Printable ASCII, with blanks only where has_blanks. */
+static void
+listeners_check_text(const AmConfigGroup *group, const char *key, gboolean has_blanks,
+		     GPtrArray *problems)
+{
+	const char *text = am_config_string(group, key);
+	gsize len = text != NULL ? strlen(text) : 0;
+	gboolean is_good = text == NULL || (len > 0 && len <= LISTENERS_TEXT_MAX);
+	for (gsize i = 0; i < len; i++)
+		is_good &= g_ascii_isgraph(text[i]) || (has_blanks && text[i] == ' ');
+	if (!is_good)
+		am_config_add_key_problem(problems, group, key,
+					  "%s = \"%s\" is not allowed; allowed: up to %u printable "
+					  "ASCII characters%s",
+					  key, text, LISTENERS_TEXT_MAX,
+					  has_blanks ? "" : " without blanks");
+}
+
+static void
+listeners_check_hidden(const AmConfigGroup *group, GPtrArray *problems)
+{
+	static const char *const known[] = { "PIPELINING",  "SIZE",	   "8BITMIME", "CHUNKING",
+					     "ENHANCEDSTATUSCODES",	   "DSN",      "SMTPUTF8",
+					     "MT-PRIORITY", "DELIVERBY",   "LIMITS",   "PRDR",
+					     "BINARYMIME",  "REQUIRETLS",  "AUTH",     "XFORWARD",
+					     "XCLIENT",	    "STARTTLS",	   NULL };
+	const char *const *hidden = am_config_list(group, "hide_extensions");
+	for (guint i = 0; hidden != NULL && hidden[i] != NULL; i++) {
+		g_autofree char *upper = g_ascii_strup(hidden[i], -1);
+		if (g_strv_contains(known, upper))
+			continue;
+		g_autofree char *all = g_strjoinv(", ", (char **)known);
+		am_config_add_key_problem(problems, group, "hide_extensions",
+					  "hide_extensions: \"%s\" is no extension of ours; allowed: %s",
+					  hidden[i], all);
+	}
+}
+
 void
 am_session_check(const AmConfig *config, GPtrArray *problems)
 {
@@ -219,5 +260,9 @@ am_session_check(const AmConfig *config, GPtrArray *problems)
 		am_limits_free(listeners_limits(group, core, problems));
 		am_tls_free(listeners_tls(group, problems));
 		listeners_check_auth(group, problems);
+		listeners_check_text(group, "hostname", FALSE, problems);
+		listeners_check_text(group, "greeting", TRUE, problems);
+		listeners_check_hidden(group, problems);
 	}
+	listeners_check_text(core, "hostname", FALSE, problems);
 }

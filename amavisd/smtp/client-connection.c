@@ -285,8 +285,9 @@ connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_l
 	connection->is_lmtp = is_lmtp;
 	connection->deadline_us = deadline_us;
 	connection->remote = am_smtp_remote(host, port);
-	connection->stream = am_stream_connect(
-		host, port, am_smtp_connection_until(connection, config->connect_ms), &error);
+	connection->stream = am_stream_connect_from(
+		config->bind_addresses, host, port,
+		am_smtp_connection_until(connection, config->connect_ms), &error);
 	if (connection->stream == NULL) {
 		*failure = am_reply_new(451, "4.4.1", "%s: %s", connection->remote, error->message);
 		return NULL;

@@ -32,6 +32,8 @@ am_smtp_pool_new(const AmSmtpClientConfig *config)
 	AmSmtpPool *pool = g_new0(AmSmtpPool, 1);
 	pool->config = *config;
 	pool->config.hostname = g_strdup(config->hostname);
+	pool->config.bind_addresses =
+		(const char *const *)g_strdupv((char **)config->bind_addresses);
 	pool->config.auth_user = g_strdup(config->auth_user);
 	pool->config.auth_password = g_strdup(config->auth_password);
 	pool->config.auth_mechanisms = g_strdup(config->auth_mechanisms);
@@ -130,6 +132,7 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_free((char *)pool->config.auth_user);
 	g_free((char *)pool->config.auth_mechanisms);
 	g_free((char *)pool->config.hostname);
+	g_strfreev((char **)pool->config.bind_addresses);
 	g_free(pool);
 }
 

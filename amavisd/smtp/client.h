@@ -39,6 +39,7 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	guint probe_ms;      /* idle longer than this: NOOP before use */
 	guint keep_max;      /* kept connections for each next hop */
 	const char *hostname; /* for EHLO */
+	const char *const *bind_addresses; /* ours, as of am_stream_connect_from(); the pool has a copy */
 	/* AUTH (RFC 4954); am_sasl_init_client() was called.  The pool has copies. */
 	const char *auth_user; /* NULL: none */
 	const char *auth_password, *auth_mechanisms;

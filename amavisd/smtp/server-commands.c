@@ -60,6 +60,7 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 	am_server_announce_xclient(server, text);
 	if (am_server_offers_tls(server))
 		g_string_append(text, "\nSTARTTLS");
+	am_server_hide_extensions(server, text);
 	am_server_reply(server, 250, NULL, "%s", text->str);
 }
 
@@ -151,6 +152,8 @@ command_make_envelope(AmSmtpServer *server, char *sender)
 	envelope->sender = sender;
 	g_free(envelope->listener);
 	envelope->listener = g_strdup(server->config->listener);
+	g_free(envelope->own_name);
+	envelope->own_name = g_strdup(server->config->hostname);
 	g_free(envelope->peer_address);
 	envelope->peer_address = g_strdup(server->peer_address);
 	envelope->peer_port = server->peer_port;

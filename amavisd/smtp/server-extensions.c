@@ -21,6 +21,38 @@
 
 #define BY_DIGITS_MAX 9
 
+/* Is it to be hidden?  What stands on a hidden one goes with it: RFC 6531 3.1 wants 8BITMIME with
+ * SMTPUTF8, RFC 3030 3 CHUNKING with BINARYMIME. */
+static gboolean
+extensions_is_hidden(const char *const *hidden, const char *keyword)
+{
+	static const char *const needs[][2] = { { "SMTPUTF8", "8BITMIME" },
+						{ "BINARYMIME", "CHUNKING" } };
+	for (guint i = 0; hidden[i] != NULL; i++) {
+		if (g_ascii_strcasecmp(hidden[i], keyword) == 0)
+			return TRUE;
+		for (guint n = 0; n < G_N_ELEMENTS(needs); n++)
+			if (g_ascii_strcasecmp(needs[n][0], keyword) == 0 &&
+			    g_ascii_strcasecmp(needs[n][1], hidden[i]) == 0)
+				return TRUE;
+	}
+	return FALSE;
+}
+
+void
+am_server_hide_extensions(const AmSmtpServer *server, GString *text)
+{
+	if (server->config->hidden == NULL)
+		return;
+	g_auto(GStrv) lines = g_strsplit(text->str, "\n", -1);
+	g_string_assign(text, lines[0]); /* our name */
+	for (guint i = 1; lines[i] != NULL; i++) {
+		g_autofree char *keyword = g_strndup(lines[i], strcspn(lines[i], " "));
+		if (!extensions_is_hidden(server->config->hidden, keyword))
+			g_string_append_printf(text, "\n%s", lines[i]);
+	}
+}
+
 void
 am_server_announce_extensions(const AmSmtpServer *server, GString *text)
 {

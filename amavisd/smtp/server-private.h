@@ -137,6 +137,8 @@ void am_server_set_client(const AmSmtpServer *server, AmEnvelope *envelope);
 
 /* -- server-extensions.c -- */
 
+/* Takes out of the answer to EHLO what the listener does not want to show. */
+void am_server_hide_extensions(const AmSmtpServer *server, GString *text);
 /* Adds the keywords of EHLO that stand for what is only passed on, each behind a line break. */
 void am_server_announce_extensions(const AmSmtpServer *server, GString *text);
 /* May MAIL say that here and now?  NULL: it may. */

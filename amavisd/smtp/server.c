@@ -242,8 +242,12 @@ server_lost(const AmSmtpServer *server, const char *why)
 void
 am_server_say_greeting(AmSmtpServer *server)
 {
-	am_server_reply(server, 220, NULL, "%s %s %s service ready", server->config->hostname,
-			server->config->is_lmtp ? "LMTP" : "ESMTP", server->config->product);
+	const AmSmtpServerConfig *config = server->config;
+	if (config->greeting != NULL)
+		am_server_reply(server, 220, NULL, "%s %s", config->hostname, config->greeting);
+	else
+		am_server_reply(server, 220, NULL, "%s %s " PACKAGE_NAME " service ready",
+				config->hostname, config->is_lmtp ? "LMTP" : "ESMTP");
 	server->phase = SERVER_COMMAND;
 }
 

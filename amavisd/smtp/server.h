@@ -34,7 +34,8 @@ typedef enum {
 typedef struct {
 	gboolean is_lmtp;
 	const char *hostname;    /* our own name, for greeting, EHLO and Received */
-	const char *product;     /* "amavisd" in the greeting */
+	const char *greeting;    /* behind the name in the greeting; NULL: "ESMTP amavisd service ready" */
+	const char *const *hidden; /* keywords that EHLO and LHLO do not show, NULL none */
 	const char *spool_directory;
 	guint64 spool_memory;    /* bytes before a spool goes to disk */
 	guint64 size_limit;      /* bytes, 0 none */

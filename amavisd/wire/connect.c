@@ -10,8 +10,10 @@
 
 #include "wire/stream.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,16 +65,42 @@ connect_address(int fd, const struct sockaddr *address, socklen_t len, gint64 de
 	}
 }
 
+/* Binds to the first of the addresses that is of that family, to a port the kernel chooses when it
+ * connects; 0 or errno.  *used stays as it is when there is none. */
 static int
-connect_socket(int family, const struct sockaddr *address, socklen_t len, gint64 deadline_us,
-	       int *errnum)
+connect_bind(int fd, int family, const char *const *from, const char **used)
 {
+	struct sockaddr_in in4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	gboolean is_ip4 = family == AF_INET;
+	void *target = is_ip4 ? (void *)&in4.sin_addr : (void *)&in6.sin6_addr;
+	const struct sockaddr *address = is_ip4 ? (const void *)&in4 : (const void *)&in6;
+	socklen_t len = is_ip4 ? sizeof in4 : sizeof in6;
+	int on = 1;
+	while (*from != NULL && inet_pton(family, *from, target) != 1)
+		from++;
+	if (*from == NULL)
+		return 0;
+	*used = *from;
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0 ||
+	    bind(fd, address, len) < 0)
+		return errno;
+	return 0;
+}
+
+static int
+connect_socket(const struct sockaddr *address, socklen_t len, const char *const *from,
+	       const char **used, gint64 deadline_us, int *errnum)
+{
+	int family = address->sa_family;
 	g_auto(AmFd) fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		*errnum = errno;
 		return -1;
 	}
-	*errnum = connect_address(fd, address, len, deadline_us);
+	*errnum = from != NULL ? connect_bind(fd, family, from, used) : 0;
+	if (*errnum == 0)
+		*errnum = connect_address(fd, address, len, deadline_us);
 	return *errnum == 0 ? g_steal_fd(&fd) : -1;
 }
 
@@ -86,7 +114,7 @@ connect_path(const char *path, gint64 deadline_us, GError **error)
 	}
 	memcpy(address.sun_path, path, strlen(path));
 	int errnum;
-	int fd = connect_socket(AF_UNIX, (const struct sockaddr *)&address, sizeof address,
+	int fd = connect_socket((const struct sockaddr *)&address, sizeof address, NULL, NULL,
 				deadline_us, &errnum);
 	if (fd < 0) {
 		am_error_set_errno(error, AM_ERROR_RESOURCE, errnum, "connect to unix:%s", path);
@@ -96,7 +124,8 @@ connect_path(const char *path, gint64 deadline_us, GError **error)
 }
 
 AmStream *
-am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **error)
+am_stream_connect_from(const char *const *from, const char *host, guint16 port,
+		       gint64 deadline_us, GError **error)
 {
 	if (g_str_has_prefix(host, "unix:"))
 		return connect_path(host + strlen("unix:"), deadline_us, error);
@@ -118,17 +147,24 @@ am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **e
 		left++;
 	int fd = -1;
 	int errnum = EADDRNOTAVAIL;
+	const char *used = NULL;
 	for (struct addrinfo *item = list; item != NULL && fd < 0; item = item->ai_next) {
 		gint64 now = g_get_monotonic_time();
 		gint64 until = now + (deadline_us - now) / left--;
-		fd = connect_socket(item->ai_family, item->ai_addr, item->ai_addrlen, until,
+		fd = connect_socket(item->ai_addr, item->ai_addrlen, from, &used, until,
 				    &errnum);
 	}
 	freeaddrinfo(list);
 	if (fd < 0) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errnum, "connect to [%s]:%u", host,
-				   port);
+		am_error_set_errno(error, AM_ERROR_RESOURCE, errnum, "connect to [%s]:%u%s%s", host,
+				   port, used != NULL ? " from " : "", used != NULL ? used : "");
 		return NULL;
 	}
 	return am_stream_new(fd);
+}
+
+AmStream *
+am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **error)
+{
+	return am_stream_connect_from(NULL, host, port, deadline_us, error);
 }

@@ -89,3 +89,7 @@ guint16 am_stream_local_port(const AmStream *stream);
  * Unix socket ("unix:/path").  Every address of a name is tried, each with its share of the time
  * left; looking up a name has the resolver's own limit of time.  RESOURCE. */
 AmStream *am_stream_connect(const char *host, guint16 port, gint64 deadline_us, GError **error);
+/* The same, from the first of our own addresses in `from` (literals, NULL-ended) that is of the other
+ * end's family; from any when there is none of it. */
+AmStream *am_stream_connect_from(const char *const *from, const char *host, guint16 port,
+				 gint64 deadline_us, GError **error);

@@ -121,7 +121,6 @@ fuzz_run(guint8 flags, const guint8 *data, gsize size, gsize piece)
 	AmSmtpServerConfig config = {
 		.is_lmtp = (flags & 1) != 0,
 		.hostname = "filter.example",
-		.product = "amavisd",
 		.spool_directory = "/tmp",
 		.spool_memory = 1 << 20,
 		.size_limit = 8000,
