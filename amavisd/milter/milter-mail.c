@@ -110,6 +110,8 @@ mail_make_envelope(const AmMilterServer *server, char *sender)
 		g_strfreev(envelope->policy_banks);
 		envelope->policy_banks = g_strdupv((char **)server->config->policy_banks);
 	}
+	if (*am_milter_macro(server, "auth_authen") != '\0')
+		am_envelope_set_authenticated(envelope, am_milter_macro(server, "auth_authen"));
 	return envelope;
 }
 
