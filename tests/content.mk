@@ -30,15 +30,16 @@ tests_plugins_turn_am_aside_la_CPPFLAGS = $(AM_PLUGIN_CPPFLAGS) -DTURN_BESIDE
 tests_plugins_turn_am_aside_la_CFLAGS = $(AM_PLUGIN_CFLAGS)
 tests_plugins_turn_am_aside_la_LDFLAGS = $(TEST_PLUGIN_LDFLAGS)
 tests_plugins_turn_am_aside_la_LIBADD = $(GLIB_LIBS)
-tests_test_decoders_SOURCES = tests/test-decoders.c
+INSPECT_TEST_SOURCES = tests/inspect-run.c tests/inspect-run.h
+tests_test_decoders_SOURCES = tests/test-decoders.c $(INSPECT_TEST_SOURCES)
 tests_test_decoders_LDADD = $(TEST_LIBS)
 tests_test_passwords_SOURCES = tests/test-passwords.c
 tests_test_passwords_LDADD = $(TEST_LIBS)
-tests_test_inspect_SOURCES = tests/test-inspect.c
+tests_test_inspect_SOURCES = tests/test-inspect.c $(INSPECT_TEST_SOURCES)
 tests_test_inspect_LDADD = $(TEST_LIBS)
 tests_test_ambiguity_SOURCES = tests/test-ambiguity.c tests/ambiguity-cases.h \
 	tests/ambiguity-fields.c tests/ambiguity-boundaries.c tests/ambiguity-lines.c \
-	tests/ambiguity-contents.c
+	tests/ambiguity-contents.c $(INSPECT_TEST_SOURCES)
 tests_test_ambiguity_LDADD = $(TEST_LIBS)
 tests_test_zygote_SOURCES = tests/test-zygote.c tests/zygote-rig.c tests/zygote-rig.h
 tests_test_zygote_LDADD = $(TEST_LIBS)

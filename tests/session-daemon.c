@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 8000 /* a reply that takes longer is a failure */
@@ -288,4 +289,23 @@ fake_reset(void)
 {
 	memset(&fake, 0, sizeof fake);
 	fake.fail_thread = -1;
+}
+
+gint64
+own_pss_kib(void)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents("/proc/self/smaps_rollup", &text, NULL, NULL))
+		return -1;
+	const char *at = strstr(text, "\nPss:");
+	return at != NULL ? g_ascii_strtoll(at + strlen("\nPss:"), NULL, 10) : -1;
+}
+
+gboolean
+may_open(guint n)
+{
+	struct rlimit limit;
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+	limit.rlim_cur = limit.rlim_max;
+	return limit.rlim_max >= n && setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }

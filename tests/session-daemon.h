@@ -56,3 +56,8 @@ void client_expect(int fd, const char *text);
 void client_end(int fd);
 /* A client that does all there is to do and looks at each reply. */
 void client_send_mail(int fd);
+
+/* Memory of this process, what it shares counted in part; -1: nobody knows. */
+gint64 own_pss_kib(void);
+/* As many descriptors as may be; are they that many? */
+gboolean may_open(guint n);

@@ -14,41 +14,13 @@
 #include "ambiguity-cases.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "content/host.h"
 #include "content/inspect.h"
 #include "content/names.h"
-#include "mail/fd.h"
-#include "mail/spool.h"
+#include "inspect-run.h"
 
 static AmTypes *test_types;
-
-static const AmContentLimits default_limits = {
-	.max_depth = 20,
-	.max_parts = 3000,
-	.min_expansion_bytes = 100000,
-	.max_expansion_bytes = 1000000,
-	.expansion_factor = 500,
-	.part_memory_bytes = 65536 * 2,
-};
-
-static AmReport *
-inspect(const char *bytes, gsize len)
-{
-	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
-	g_autoptr(GError) error = NULL;
-	g_assert_true(am_write_all(fd, bytes, len, &error));
-	AmInspectRequest request = {
-		.mail_id = "test",
-		.mail_size = len,
-		.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC,
-	};
-	AmInspector *inspector = am_inspector_new(NULL, &default_limits, test_types, NULL);
-	AmReport *report = am_inspector_run(inspector, &request, fd);
-	am_inspector_free(inspector);
-	return report;
-}
 
 static char *
 describe(const AmReport *report)
@@ -110,7 +82,8 @@ static void
 test_cases(gconstpointer table)
 {
 	for (const AmbiguityCase *at = table; at->name != NULL; at++) {
-		g_autoptr(AmReport) report = inspect(at->mail, at->len);
+		g_autoptr(AmReport) report =
+			inspect_run(NULL, &inspect_limits, test_types, at->mail, at->len);
 		g_autofree char *tree = describe(report);
 		g_autofree char *findings = describe_findings(report);
 		g_test_message("%s", at->name);
@@ -153,7 +126,8 @@ test_budget(void)
 			else
 				g_string_append(mail, mails[i].unit);
 		gint64 start = g_get_monotonic_time();
-		g_autoptr(AmReport) report = inspect(mail->str, mail->len);
+		g_autoptr(AmReport) report =
+			inspect_run(NULL, &inspect_limits, test_types, mail->str, mail->len);
 		gint64 used = g_get_monotonic_time() - start;
 		g_test_message("%s: %" G_GSIZE_FORMAT
 			       " bytes, %u parts, %u findings, %" G_GINT64_FORMAT " us",

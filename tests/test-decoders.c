@@ -10,12 +10,10 @@
 #include "content/inspect.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "content/host.h"
 #include "content/names.h"
-#include "mail/fd.h"
-#include "mail/spool.h"
+#include "inspect-run.h"
 
 static const char text_mail[] =
 	"From: a@example.org\r\nDate: Mon, 1 Jan 2026 00:00:00 +0000\r\n\r\nHello\r\n";
@@ -80,17 +78,7 @@ inspect(AmTypes *types, const char *groups, const char *mail, gsize mail_len)
 		g_test_message("%s", ((AmConfigProblem *)problems->pdata[i])->text);
 	g_assert_cmpuint(problems->len, ==, 0);
 
-	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
-	g_assert_true(am_write_all(fd, mail, mail_len, NULL));
-	const AmInspectRequest request = {
-		.mail_id = "test",
-		.mail_size = mail_len,
-		.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC,
-	};
-	AmInspector *inspector = am_inspector_new(registry, &limits, types, NULL);
-	AmReport *report = am_inspector_run(inspector, &request, fd);
-	am_inspector_free(inspector);
-	return report;
+	return inspect_run(registry, &limits, types, mail, mail_len);
 }
 
 static void

@@ -19,47 +19,16 @@
 
 #include "content/host.h"
 #include "content/names.h"
+#include "inspect-run.h"
 #include "mail/fd.h"
 #include "mail/spool.h"
 
 static AmTypes *test_types;
 
-static const AmContentLimits default_limits = {
-	.max_depth = 20,
-	.max_parts = 3000,
-	.min_expansion_bytes = 100000,
-	.max_expansion_bytes = 1000000,
-	.expansion_factor = 500,
-	.part_memory_bytes = 65536 * 2,
-};
-
-static AmReport *
-inspect_with(AmRegistry *registry, const AmContentLimits *limits, const char *bytes, gsize len)
-{
-	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
-	g_autoptr(GError) error = NULL;
-	g_assert_true(am_write_all(fd, bytes, len, &error));
-	AmInspectRequest request = {
-		.mail_id = "test",
-		.mail_size = len,
-		.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC,
-	};
-	AmInspector *inspector = am_inspector_new(registry, limits, test_types, NULL);
-	AmReport *report = am_inspector_run(inspector, &request, fd);
-	am_inspector_free(inspector);
-
-	/* what is reported is what arrives */
-	g_autoptr(GBytes) wire = am_report_serialize(report);
-	g_autoptr(AmReport) arrived = am_report_parse(wire, len, &error);
-	g_assert_no_error(error);
-	g_assert_cmpuint(arrived->parts->len, ==, report->parts->len);
-	return report;
-}
-
 static AmReport *
 inspect(const char *text)
 {
-	return inspect_with(NULL, &default_limits, text, strlen(text));
+	return inspect_run(NULL, &inspect_limits, test_types, text, strlen(text));
 }
 
 static char *
@@ -342,8 +311,8 @@ test_depth(void)
 			mail, "Content-Type: multipart/mixed; boundary=b%05u\r\n\r\n--b%05u\r\n", i,
 			i);
 	g_autoptr(AmReport) report = inspect(mail->str);
-	g_assert_cmpuint(report->parts->len, ==, default_limits.max_depth + 1);
-	const AmReportPart *last = report->parts->pdata[default_limits.max_depth];
+	g_assert_cmpuint(report->parts->len, ==, inspect_limits.max_depth + 1);
+	const AmReportPart *last = report->parts->pdata[inspect_limits.max_depth];
 	g_assert_cmpuint(last->flags & (AM_PART_LIMIT | AM_PART_UNDECODED), ==,
 			 AM_PART_LIMIT | AM_PART_UNDECODED);
 	g_assert_true(am_report_has_finding(report, "limit"));
@@ -357,7 +326,7 @@ test_number(void)
 	for (guint i = 0; i < 100000; i++)
 		g_string_append(mail, "--b\r\n\r\nx\r\n");
 	g_autoptr(AmReport) report = inspect(mail->str);
-	g_assert_cmpuint(report->parts->len, ==, default_limits.max_parts);
+	g_assert_cmpuint(report->parts->len, ==, inspect_limits.max_parts);
 	g_assert_cmpuint(report->findings->len, ==, 1);
 	const AmFinding *finding = report->findings->pdata[0];
 	g_assert_cmpstr(finding->kind, ==, "limit");
@@ -371,7 +340,7 @@ test_no_time(void)
 	const char text[] = HEAD "\r\nx";
 	g_assert_true(am_write_all(fd, text, sizeof text - 1, NULL));
 	AmInspectRequest request = { .mail_size = sizeof text - 1, .deadline_us = 1 };
-	AmInspector *inspector = am_inspector_new(NULL, &default_limits, test_types, NULL);
+	AmInspector *inspector = am_inspector_new(NULL, &inspect_limits, test_types, NULL);
 	g_autoptr(AmReport) report = am_inspector_run(inspector, &request, fd);
 	g_autofree char *findings = describe_findings(report);
 	g_assert_cmpstr(findings, ==, "limit:time:1 ");
@@ -386,7 +355,7 @@ test_short_file(void)
 	g_auto(AmFd) fd = memfd_create("mail", MFD_CLOEXEC);
 	g_assert_true(am_write_all(fd, HEAD, strlen(HEAD), NULL));
 	AmInspectRequest request = { .mail_size = 100000 };
-	AmInspector *inspector = am_inspector_new(NULL, &default_limits, test_types, NULL);
+	AmInspector *inspector = am_inspector_new(NULL, &inspect_limits, test_types, NULL);
 	g_autoptr(AmReport) report = am_inspector_run(inspector, &request, fd);
 	const AmReportPart *root = report->parts->pdata[0];
 	g_assert_true((root->flags & AM_PART_UNDECODED) != 0);
@@ -501,7 +470,8 @@ test_boxes(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(boxes); i++) {
 		g_autofree char *mail = g_strconcat(HEAD "\r\n", boxes[i].box, NULL);
 		g_test_message("%s", boxes[i].name);
-		g_autoptr(AmReport) report = inspect_with(registry, &limits, mail, strlen(mail));
+		g_autoptr(AmReport) report =
+			inspect_run(registry, &limits, test_types, mail, strlen(mail));
 		g_autofree char *tree = describe(report);
 		g_autofree char *findings = describe_findings(report);
 		g_assert_cmpstr(tree, ==, boxes[i].tree);
@@ -521,7 +491,8 @@ test_box_bombs(void)
 	AmRegistry *registry = load_box(TRUE);
 	for (gsize i = 0; i < G_N_ELEMENTS(bombs); i++) {
 		g_autofree char *mail = g_strconcat(HEAD "\r\n", bombs[i], NULL);
-		g_autoptr(AmReport) report = inspect_with(registry, &limits, mail, strlen(mail));
+		g_autoptr(AmReport) report =
+			inspect_run(registry, &limits, test_types, mail, strlen(mail));
 		g_assert_true(am_report_has_finding(report, "limit"));
 		g_assert_cmpuint(report->parts->len, <=, 100);
 		g_assert_cmpuint(report->parts->len, >, 9);
@@ -541,7 +512,8 @@ test_scanner(void)
 	for (guint i = 0; i < 299990; i++)
 		g_string_append_c(mail, 'y');
 	g_string_append(mail, "EVIL......\r\n--b--\r\n");
-	g_autoptr(AmReport) report = inspect_with(registry, &default_limits, mail->str, mail->len);
+	g_autoptr(AmReport) report =
+		inspect_run(registry, &inspect_limits, test_types, mail->str, mail->len);
 	g_autofree char *findings = describe_findings(report);
 	g_assert_cmpstr(findings, ==,
 			"virus:Test.Evil:2 virus:Test.Evil:3 virus:Test.Evil:4 virus:Test.Evil:5 ");
@@ -554,7 +526,7 @@ test_scanner(void)
 
 	const char failing[] = HEAD "\r\nFAIL-ME";
 	g_autoptr(AmReport) failed =
-		inspect_with(registry, &default_limits, failing, sizeof failing - 1);
+		inspect_run(registry, &inspect_limits, test_types, failing, sizeof failing - 1);
 	g_assert_cmpuint(failed->failures->len, ==, 1);
 	g_assert_cmpstr(((AmScanFailure *)failed->failures->pdata[0])->text, ==, "told to fail");
 	unload_box(registry);

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "session-daemon.h"
@@ -231,27 +230,14 @@ test_endless_line(void)
 	daemon_end(&daemon);
 }
 
-static gint64
-own_pss_kib(void)
-{
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents("/proc/self/smaps_rollup", &text, NULL, NULL))
-		return -1;
-	const char *at = strstr(text, "\nPss:");
-	return at != NULL ? g_ascii_strtoll(at + strlen("\nPss:"), NULL, 10) : -1;
-}
-
 /* A thousand stalled in DATA, with a little of a mail each, hold memory for that and no thread. */
 static void
 test_thousand_stalled(void)
 {
 	Daemon daemon;
-	struct rlimit limit;
 	int fds[1000];
 	g_autofree char *text = g_strnfill(1000, 'x');
-	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
-	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_max < 4200 || setrlimit(RLIMIT_NOFILE, &limit) < 0 || own_pss_kib() < 0) {
+	if (!may_open(4200) || own_pss_kib() < 0) {
 		g_test_skip("not enough descriptors, or no smaps_rollup");
 		return;
 	}

@@ -322,25 +322,12 @@ test_descriptors(void)
 	daemon_end(&daemon);
 }
 
-static gint64
-own_pss_kib(void)
-{
-	g_autofree char *text = NULL;
-	if (!g_file_get_contents("/proc/self/smaps_rollup", &text, NULL, NULL))
-		return -1;
-	const char *at = strstr(text, "\nPss:");
-	return at != NULL ? g_ascii_strtoll(at + strlen("\nPss:"), NULL, 10) : -1;
-}
-
 static void
 test_thousand_idle(void)
 {
 	Daemon daemon;
-	struct rlimit limit;
 	int fds[1000];
-	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
-	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_max < 2100 || setrlimit(RLIMIT_NOFILE, &limit) < 0 || own_pss_kib() < 0) {
+	if (!may_open(2100) || own_pss_kib() < 0) {
 		g_test_skip("not enough descriptors, or no smaps_rollup");
 		return;
 	}

@@ -508,6 +508,27 @@ def certificates(directory):
     make("client", "relay.example.org", None, "ca")
 
 
+class Certified(unittest.TestCase):
+    """A test with certificates() in self.dir, which the daemon may read."""
+
+    @classmethod
+    def setUpClass(cls):
+        need("openssl")
+        cls.dir = tempfile.mkdtemp(prefix="amavisd-tls-")
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        os.chmod(cls.dir, 0o755)
+        certificates(cls.dir)
+
+    def file(self, name):
+        return "%s/%s.pem" % (self.dir, name)
+
+    def context(self, certificate=None):
+        context = ssl.create_default_context(cafile=self.file("ca"))
+        if certificate:
+            context.load_cert_chain(self.file(certificate))
+        return context
+
+
 class Postfix:
     """A Postfix instance of its own.  in_port: where it takes mail; extra: further main.cf lines;
     services: further master.cf text; deliver: mail for example.org lands in self.maildir."""

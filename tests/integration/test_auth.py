@@ -6,9 +6,7 @@ import base64
 import os
 import shutil
 import smtplib
-import ssl
 import subprocess
-import tempfile
 import unittest
 
 import rig
@@ -16,13 +14,11 @@ import rig
 PASSWORD = "pa-ss=word+1"
 
 
-class Auth(unittest.TestCase):
+class Auth(rig.Certified):
     @classmethod
     def setUpClass(cls):
-        rig.need("openssl", "saslpasswd2")
-        cls.dir = tempfile.mkdtemp(prefix="amavisd-auth-")
-        os.chmod(cls.dir, 0o755)
-        rig.certificates(cls.dir)
+        rig.need("saslpasswd2")
+        super().setUpClass()
         cls.sasl = cls.dir + "/sasl"
         os.mkdir(cls.sasl)
         with open(cls.sasl + "/amavisd.conf", "w") as f:
@@ -31,19 +27,6 @@ class Auth(unittest.TestCase):
                         cls.sasl + "/users", "-u", "filter.example.org", "-a", "amavisd", "fred"],
                        input=PASSWORD.encode(), check=True)
         os.chmod(cls.sasl + "/users", 0o644)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.dir)
-
-    def file(self, name):
-        return "%s/%s.pem" % (self.dir, name)
-
-    def context(self, certificate=None):
-        context = ssl.create_default_context(cafile=self.file("ca"))
-        if certificate:
-            context.load_cert_chain(self.file(certificate))
-        return context
 
     def server(self, sink, mode="required", more=""):
         return rig.Daemon(self, forward=sink.port, config="[amavisd]\nsasl_directory = %s\n" % self.sasl, listener=(

@@ -200,17 +200,7 @@ class Promises(unittest.TestCase):
         self.assertEqual(sink.connections, 3)
 
 
-class RequireTls(unittest.TestCase):
-    def setUp(self):
-        rig.need("openssl")
-        self.dir = tempfile.mkdtemp(prefix="amavisd-tls-")
-        self.addCleanup(shutil.rmtree, self.dir)
-        os.chmod(self.dir, 0o755)
-        rig.certificates(self.dir)
-
-    def file(self, name):
-        return "%s/%s.pem" % (self.dir, name)
-
+class RequireTls(rig.Certified):
     def daemon(self, sink, tls):
         return rig.Daemon(self, "[next_hop]\ntls = %s\ntls_ca = %s\n" % (tls, self.file("ca")),
                           forward=sink.port,

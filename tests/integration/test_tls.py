@@ -7,33 +7,12 @@ import smtplib
 import socket
 import ssl
 import subprocess
-import tempfile
 import unittest
 
 import rig
 
 
-class Tls(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        rig.need("openssl")
-        cls.dir = tempfile.mkdtemp(prefix="amavisd-tls-")
-        subprocess.run(["chmod", "755", cls.dir], check=True)
-        rig.certificates(cls.dir)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.dir)
-
-    def file(self, name):
-        return "%s/%s.pem" % (self.dir, name)
-
-    def context(self, certificate=None):
-        context = ssl.create_default_context(cafile=self.file("ca"))
-        if certificate:
-            context.load_cert_chain(self.file(certificate))
-        return context
-
+class Tls(rig.Certified):
     def listener(self, mode, more=""):
         return "tls = %s\ntls_certificate = %s\n%s" % (mode, self.file("good"), more)
 
