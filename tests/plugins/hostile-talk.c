@@ -196,10 +196,13 @@ try_sendto(const Try *try)
 	return each_descriptor(sendto_by, try);
 }
 
+/* And waits for what comes of it. */
 static int
 try_write_all(const Try *try)
 {
-	return each_descriptor(write_by, try);
+	int rc = each_descriptor(write_by, try);
+	(void)sleep(10);
+	return rc;
 }
 
 static int
