@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+import page
 import rig
 
 ANSWER = 4  # seconds
@@ -126,66 +127,71 @@ class Postfix(unittest.TestCase):
     """docs/postfix.md, before the queue."""
 
     def chain(self, extra="", **kw):
-        out = rig.Postfix(self)
-        daemon = rig.Daemon(self, forward=out.port, **kw)
-        first = rig.Postfix(self, deliver=False, smtpd_options=(
-            "-o smtpd_proxy_filter=127.0.0.1:%d -o smtpd_proxy_options=speed_adjust %s" %
-            (daemon.port, extra)))
-        return first, daemon, out
+        back = rig.free_port()
+        daemon = rig.Daemon(self, forward=back, **kw)
+        services = page.section("postfix.md", "Before the queue (smtpd_proxy_filter)", _10024=daemon.port,
+                                _10025=back)["master.cf"]
+        port, adjust = rig.free_port(), "-o smtpd_proxy_options=speed_adjust"
+        self.assertIn(adjust, services)
+        mta = rig.Postfix(self, services=services.replace("smtp inet ", "127.0.0.1:%d inet " % port).replace(
+            adjust, adjust + " " + extra))
+        mta.port = port
+        return mta, daemon
 
     def test_load_with_rejects(self):
-        """Good and bad mail in parallel: each client hears its own verdict, nobody gets a bounce."""
-        first, daemon, out = self.chain(
+        """Good and bad mail of more clients than Postfix has processes: each hears its own verdict, nobody gets
+        a bounce, nothing is lost."""
+        mta, daemon = self.chain(
             clamav=True, listener="answer_time = 90s\n",
             config="[policy]\nvirus_destiny = reject\nbanned_destiny = reject\n")
-        answers, n = [], 15
+        answers, n, clients = [], 3, 50
 
         def work(number):
-            client = rig.Client(first.port)
+            client = rig.Client(mta.port)
             for i in range(n):
                 bad = (number + i) % 3 == 0
                 data = rig.attachment("eicar.com", rig.EICAR) if bad else rig.message()
                 answers.append((bad, client.mail(data)))
             client.close()
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
         good = [reply for bad, reply in answers if not bad]
-        self.assertEqual(len(answers), 8 * n)
+        self.assertEqual(len(answers), clients * n)
         for bad, reply in answers:
             self.assertRegex(reply, "^554 5.7.0" if bad else "^250")
-        out.wait(len(good))
-        rig.wait_for("an empty queue", lambda: not first.queued() and not out.queued())
-        self.assertEqual(len(out.inbox()), len(good))
-        self.assertEqual(len(daemon.events()), 8 * n)
+        mta.wait(len(good))
+        rig.wait_for("an empty queue", lambda: not mta.queued())
+        self.assertEqual(len(mta.inbox()), len(good))
+        self.assertEqual(len(daemon.events()), clients * n)
 
     def test_smtp_source_and_a_scanner_that_hangs(self):
         rig.need("smtp-source")
         mute = Mute(self)
-        first, daemon, out = self.chain(
+        mta, daemon = self.chain(
             extra="-o smtpd_proxy_timeout=8s", listener="answer_time = 5s\nat_deadline = unchecked\n",
             config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
             mute.port)
         subprocess.run(["smtp-source", "-s", "8", "-m", "16", "-l", "4096", "-f",
                         "sender@example.org", "-t", "rcpt@example.org",
-                        "127.0.0.1:%d" % first.port], check=True, timeout=120)
-        out.wait(16)
-        self.assertNotIn("timeout", first.log())
-        self.assertEqual(len(out.inbox()), 16)
+                        "127.0.0.1:%d" % mta.port], check=True, timeout=120)
+        mta.wait(16)
+        self.assertNotIn("timeout", mta.log())
+        self.assertEqual(len(mta.inbox()), 16)
 
     def test_an_answer_in_time_is_451(self):
         mute = Mute(self)
-        first, daemon, out = self.chain(
+        mta, daemon = self.chain(
             extra="-o smtpd_proxy_timeout=8s", listener="answer_time = 5s\n",
             config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
             mute.port)
-        r = swaks(first.port, "--body", "clean mail")
+        r = swaks(mta.port, "--body", "clean mail")
         self.assertRegex(r.stdout, r"<\*\* +451 4\.5\.0 ")
-        self.assertEqual(out.inbox(), [])
-        self.assertEqual(first.queued(), [])
-        self.assertRegex(first.log(), "proxy-reject.*451 4.5.0")
+        self.assertEqual(mta.inbox(), [])
+        self.assertEqual(mta.queued(), [])
+        self.assertRegex(mta.log(), "proxy-reject.*451 4.5.0")
 
     def test_milter(self):
         """docs/milter.md: the same before milter_content_timeout is over."""

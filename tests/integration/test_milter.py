@@ -5,6 +5,7 @@
 import subprocess
 import unittest
 
+import page
 import rig
 
 RULES = """
@@ -23,11 +24,8 @@ class Milter(unittest.TestCase):
         out = rig.Sink(self)
         daemon = rig.Daemon(self, forward=out.port, clamav=True, protocol="milter",
                             config=config, listener=listener, lua=lua)
-        mta = rig.Postfix(self, extra="""
-smtpd_milters = inet:127.0.0.1:{0}
-non_smtpd_milters = inet:127.0.0.1:{0}
-milter_default_action = tempfail
-""".format(daemon.port))
+        blocks = page.section("postfix.md", "As a milter", _10028=daemon.port, _10025=rig.free_port())
+        mta = rig.Postfix(self, extra=blocks["main.cf"], services=blocks["master.cf"])
         return out, daemon, mta
 
     def send(self, mta, data, to=("rcpt@example.org",)):
@@ -87,6 +85,21 @@ milter_default_action = tempfail
         self.assertRegex(self.send(mta, rig.message(), ["a@example.org", "marked@example.org"]), "^250 ")
         self.assertEqual(len(mta.wait(2)), 2)
         self.assertEqual(out.mails, [])
+
+    def test_the_page_alone(self):
+        """docs/postfix.md: what a milter cannot do goes by the port behind."""
+        port, back = rig.free_port(), rig.free_port()
+        blocks = page.section("postfix.md", "As a milter", _10028=port, _10025=back)
+        daemon = rig.Daemon(self, forward=back, lua=RULES, fragments={"60-page.conf": blocks["amavisd.conf"]})
+        mta = rig.Postfix(self, extra=blocks["main.cf"], services=blocks["master.cf"])
+        to = ["a@example.org", "marked@example.org"]
+        self.assertRegex(self.send(mta, rig.message(), to), "^250 ")
+        self.assertEqual(sorted(b"X-Marked: yes" in m for m in mta.wait(2)), [False, True])
+        to = ["lover@example.org", "bounce@example.org"]
+        self.assertRegex(self.send(mta, rig.attachment("setup.exe", b"MZ" + bytes(600)), to), "^250 ")
+        self.assertEqual(sum(b"delivery-status" in m for m in mta.wait(4)), 1)
+        rig.wait_for("an empty queue", lambda: not mta.queued())
+        self.assertEqual((len(mta.inbox()), len(daemon.events())), (4, 2))
 
     def test_own_mail_and_load(self):
         rig.need("smtp-source")
