@@ -17,9 +17,14 @@
 
 typedef struct {
 	JsonBuilder *b;
+	const AmRecord *record;
+	const AmReport *report; /* an empty one where there is none */
 	guint max_items; /* of a list */
 	guint n_omitted;
 } Json;
+
+/* Writes one item of a list. */
+typedef void (*JsonItem)(Json *json, gconstpointer item, guint index);
 
 static void
 json_key(Json *json, const char *name)
@@ -100,123 +105,124 @@ json_end_list(Json *json)
 	(void)json_builder_end_array(json->b);
 }
 
+/* items NULL: none. */
+static void
+json_items(Json *json, const char *name, const GPtrArray *items, JsonItem write)
+{
+	guint n = json_list(json, name, items != NULL ? items->len : 0);
+	for (guint i = 0; i < n; i++)
+		write(json, items->pdata[i], i);
+	json_end_list(json);
+}
+
+/* The same; each of them is an object. */
+static void
+json_objects(Json *json, const char *name, const GPtrArray *items, JsonItem write)
+{
+	guint n = json_list(json, name, items != NULL ? items->len : 0);
+	for (guint i = 0; i < n; i++) {
+		json_open(json, NULL);
+		write(json, items->pdata[i], i);
+		json_close(json);
+	}
+	json_end_list(json);
+}
+
 /* ---- what was found ------------------------------------------------------------------------ */
 
 static void
-json_parts(Json *json, const AmReport *report)
+json_part(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
-	guint n = json_list(json, "parts", report != NULL ? report->parts->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmReportPart *part = report->parts->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "path", part->path);
-		json_text(json, "declared_type", part->declared_type);
-		json_text(json, "type", part->type);
-		json_text(json, "short_type", part->short_type);
-		json_text(json, "name", part->name);
-		json_int(json, "size", (gint64)part->size);
-		json_text(json, "digest", part->digest);
-		json_bool(json, "encrypted", (part->flags & AM_PART_ENCRYPTED) != 0);
-		json_bool(json, "undecoded", (part->flags & AM_PART_UNDECODED) != 0);
-		json_bool(json, "ambiguous", (part->flags & AM_PART_AMBIGUOUS) != 0);
-		if (part->reason != NULL && *part->reason != '\0')
-			json_text(json, "reason", part->reason);
-		json_close(json);
-	}
-	json_end_list(json);
+	const AmReportPart *part = item;
+	json_text(json, "path", part->path);
+	json_text(json, "declared_type", part->declared_type);
+	json_text(json, "type", part->type);
+	json_text(json, "short_type", part->short_type);
+	json_text(json, "name", part->name);
+	json_int(json, "size", (gint64)part->size);
+	json_text(json, "digest", part->digest);
+	json_bool(json, "encrypted", (part->flags & AM_PART_ENCRYPTED) != 0);
+	json_bool(json, "undecoded", (part->flags & AM_PART_UNDECODED) != 0);
+	json_bool(json, "ambiguous", (part->flags & AM_PART_AMBIGUOUS) != 0);
+	if (part->reason != NULL && *part->reason != '\0')
+		json_text(json, "reason", part->reason);
 }
 
 static void
-json_content(Json *json, const AmReport *report)
+json_string(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
+{
+	json_value(json, item);
+}
+
+static void
+json_content(Json *json)
 {
 	g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-	AmContent content = am_report_content(report, reasons);
+	AmContent content = am_report_content(json->record->mail->report, reasons);
 	json_text(json, "content", am_content_name(content));
-	guint n = json_list(json, "content_reasons", reasons->len);
-	for (guint i = 0; i < n; i++)
-		json_value(json, reasons->pdata[i]);
-	json_end_list(json);
+	json_items(json, "content_reasons", reasons, json_string);
 }
 
 static void
-json_findings(Json *json, const AmReport *report)
+json_finding(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
-	guint n = json_list(json, "findings", report != NULL ? report->findings->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmFinding *finding = report->findings->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "kind", finding->kind);
-		json_text(json, "name", finding->name);
-		json_text(json, "scanner", finding->scanner);
-		if (finding->part >= 0 && (guint)finding->part < report->parts->len)
-			json_text(json, "part",
-				  ((AmReportPart *)report->parts->pdata[finding->part])->path);
-		else
-			json_null(json, "part");
-		json_text(json, "detail", finding->detail);
-		json_close(json);
-	}
-	json_end_list(json);
+	const AmFinding *finding = item;
+	const GPtrArray *parts = json->report->parts;
+	json_text(json, "kind", finding->kind);
+	json_text(json, "name", finding->name);
+	json_text(json, "scanner", finding->scanner);
+	if (finding->part >= 0 && (guint)finding->part < parts->len)
+		json_text(json, "part", ((AmReportPart *)parts->pdata[finding->part])->path);
+	else
+		json_null(json, "part");
+	json_text(json, "detail", finding->detail);
 }
 
 static void
-json_defects(Json *json, const AmReport *report)
+json_defect(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
-	guint n = json_list(json, "header_defects", report != NULL ? report->defects->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmHeaderDefect *defect = report->defects->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "kind", defect->kind);
-		json_text(json, "field", defect->field);
-		json_int(json, "position", (gint64)defect->position);
-		json_text(json, "section", defect->section);
-		json_text(json, "detail", defect->detail);
-		json_close(json);
-	}
-	json_end_list(json);
+	const AmHeaderDefect *defect = item;
+	json_text(json, "kind", defect->kind);
+	json_text(json, "field", defect->field);
+	json_int(json, "position", (gint64)defect->position);
+	json_text(json, "section", defect->section);
+	json_text(json, "detail", defect->detail);
 }
 
 static void
-json_scanners(Json *json, const AmReport *report)
+json_scanner(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
-	guint n = json_list(json, "scanners", report != NULL ? report->scanners->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmScanTime *scanner = report->scanners->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "scanner", scanner->scanner);
-		json_double(json, "ms", scanner->duration_us / 1000.0);
-		json_close(json);
-	}
-	json_end_list(json);
-	n = json_list(json, "failures", report != NULL ? report->failures->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmScanFailure *failure = report->failures->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "scanner", failure->scanner);
-		json_text(json, "text", failure->text);
-		json_close(json);
-	}
-	json_end_list(json);
+	const AmScanTime *scanner = item;
+	json_text(json, "scanner", scanner->scanner);
+	json_double(json, "ms", scanner->duration_us / 1000.0);
 }
 
 static void
-json_spam(Json *json, const AmReport *report)
+json_failure(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
+{
+	const AmScanFailure *failure = item;
+	json_text(json, "scanner", failure->scanner);
+	json_text(json, "text", failure->text);
+}
+
+static void
+json_test(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
+{
+	const AmTest *test = item;
+	json_text(json, "name", test->name);
+	json_double(json, "points", test->points);
+	json_text(json, "scanner", test->scanner);
+}
+
+static void
+json_spam(Json *json)
 {
 	json_open(json, "spam");
-	if (report != NULL && report->is_scored)
-		json_double(json, "score", report->score);
+	if (json->report->is_scored)
+		json_double(json, "score", json->report->score);
 	else
 		json_null(json, "score");
-	guint n = json_list(json, "tests", report != NULL ? report->tests->len : 0);
-	for (guint i = 0; i < n; i++) {
-		const AmTest *test = report->tests->pdata[i];
-		json_open(json, NULL);
-		json_text(json, "name", test->name);
-		json_double(json, "points", test->points);
-		json_text(json, "scanner", test->scanner);
-		json_close(json);
-	}
-	json_end_list(json);
+	json_objects(json, "tests", json->report->tests, json_test);
 	json_close(json);
 }
 
@@ -270,9 +276,8 @@ json_categories(Json *json, const AmCategorySet *set)
 }
 
 static void
-json_disposition(Json *json, const AmRecord *record, const AmDisposition *disposition)
+json_disposition(Json *json, const AmDisposition *disposition)
 {
-	const AmReport *report = record->mail->report;
 	if (disposition->target != NULL)
 		json_text(json, "target", disposition->target->address);
 	json_categories(json, &disposition->categories);
@@ -285,7 +290,7 @@ json_disposition(Json *json, const AmRecord *record, const AmDisposition *dispos
 	json_text(json, "reason", disposition->reason);
 	if (*disposition->banned_rule != '\0')
 		json_text(json, "banned_rule", disposition->banned_rule);
-	if (report != NULL && report->is_scored)
+	if (json->report->is_scored)
 		json_double(json, "score", disposition->score);
 	json_reply(json, "reply", disposition->reply);
 	json_text(json, "route", disposition->route);
@@ -298,44 +303,34 @@ json_disposition(Json *json, const AmRecord *record, const AmDisposition *dispos
 }
 
 static void
-json_recipients(Json *json, const AmRecord *record)
+json_recipient(Json *json, gconstpointer item, guint index)
 {
-	const GPtrArray *recipients = record->mail->envelope->recipients;
-	guint n = json_list(json, "recipients", recipients->len);
-	for (guint i = 0; i < n; i++) {
-		json_open(json, NULL);
-		json_text(json, "address", ((AmRecipient *)recipients->pdata[i])->address);
-		json_text(json, "outcome", am_outcome_name(am_record_outcome(record, i)));
-		if (record->dispositions != NULL && i < record->dispositions->len)
-			json_disposition(json, record, record->dispositions->pdata[i]);
-		json_close(json);
-	}
-	json_end_list(json);
+	const GPtrArray *dispositions = json->record->dispositions;
+	json_text(json, "address", ((const AmRecipient *)item)->address);
+	json_text(json, "outcome", am_outcome_name(am_record_outcome(json->record, index)));
+	if (dispositions != NULL && index < dispositions->len)
+		json_disposition(json, dispositions->pdata[index]);
 }
 
 static void
-json_replies(Json *json, const AmRecord *record)
+json_reply_text(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
-	guint n = json_list(json, "replies", record->replies != NULL ? record->replies->len : 0);
-	for (guint i = 0; i < n; i++) {
-		g_autofree char *text = am_reply_to_string(record->replies->pdata[i]);
-		json_value(json, text);
-	}
-	json_end_list(json);
+	g_autofree char *text = am_reply_to_string(item);
+	json_value(json, text);
 }
 
 static void
-json_timing(Json *json, const AmRecord *record)
+json_timing(Json *json)
 {
 	static const char *const stages[AM_N_STAGES] = { "receive", "inspect", "scan",	"judge",
 							 "store",   "deliver", "notify" };
-	const AmReport *report = record->mail->report;
+	const AmRecord *record = json->record;
 	json_open(json, "timing"); /* milliseconds */
 	for (guint i = 0; i < AM_N_STAGES; i++)
 		json_double(json, stages[i], record->stage_us[i] / 1000.0);
-	if (report != NULL) {
-		json_double(json, "worker_decode", report->decode_us / 1000.0);
-		json_double(json, "worker_scan", report->scan_us / 1000.0);
+	if (record->mail->report != NULL) {
+		json_double(json, "worker_decode", json->report->decode_us / 1000.0);
+		json_double(json, "worker_scan", json->report->scan_us / 1000.0);
 	}
 	json_double(json, "total", record->total_us / 1000.0);
 	json_close(json);
@@ -367,18 +362,19 @@ json_envelope(Json *json, const AmEnvelope *envelope)
 }
 
 static void
-json_head(Json *json, const AmReport *report)
+json_head(Json *json)
 {
-	json_text(json, "subject", report != NULL ? report->subject : "");
-	json_text(json, "from", report != NULL ? report->from : "");
-	json_text(json, "message_id", report != NULL ? report->message_id : "");
-	json_text(json, "digest", report != NULL ? report->digest : "");
+	json_text(json, "subject", json->report->subject);
+	json_text(json, "from", json->report->from);
+	json_text(json, "message_id", json->report->message_id);
+	json_text(json, "digest", json->report->digest);
 }
 
 static void
-json_record(Json *json, const AmRecord *record)
+json_record(Json *json)
 {
-	const AmReport *report = record->mail->report;
+	const AmRecord *record = json->record;
+	const AmReport *report = json->report;
 	json_open(json, NULL);
 	json_text(json, "type", "mail");
 	json_time(json, record->mail->arrival_us);
@@ -387,24 +383,24 @@ json_record(Json *json, const AmRecord *record)
 	json_text(json, "category", am_category_name(am_record_category(record)));
 	json_int(json, "size", (gint64)am_spool_size(record->mail->spool));
 	json_envelope(json, record->mail->envelope);
-	json_head(json, report);
-	json_content(json, report);
-	json_parts(json, report);
-	json_findings(json, report);
-	json_int(json, "findings_lost", report != NULL ? report->n_findings_lost : 0);
-	json_defects(json, report);
-	(void)json_list(json, "signatures", 0);
-	json_end_list(json);
-	json_spam(json, report);
-	json_scanners(json, report);
-	json_recipients(json, record);
-	json_replies(json, record);
+	json_head(json);
+	json_content(json);
+	json_objects(json, "parts", report->parts, json_part);
+	json_objects(json, "findings", report->findings, json_finding);
+	json_int(json, "findings_lost", report->n_findings_lost);
+	json_objects(json, "header_defects", report->defects, json_defect);
+	json_objects(json, "signatures", NULL, NULL);
+	json_spam(json);
+	json_objects(json, "scanners", report->scanners, json_scanner);
+	json_objects(json, "failures", report->failures, json_failure);
+	json_objects(json, "recipients", record->mail->envelope->recipients, json_recipient);
+	json_items(json, "replies", record->replies, json_reply_text);
 	json_text(json, "quarantine_location", record->quarantine_location);
 	json_text(json, "quarantine_secret",
 		  *record->quarantine_location != '\0' ? record->mail->secret : "");
 	json_text(json, "dsn_queue_id", record->dsn_queue_id);
 	json_text(json, "failure", record->failure);
-	json_timing(json, record);
+	json_timing(json);
 	json_int(json, "omitted", json->n_omitted);
 	json_close(json);
 }
@@ -412,9 +408,14 @@ json_record(Json *json, const AmRecord *record)
 static char *
 json_write(const AmRecord *record, guint max_items, gboolean pretty)
 {
+	static const AmReport none;
+	const AmReport *report = record->mail->report;
 	g_autoptr(JsonBuilder) builder = json_builder_new_immutable();
-	Json json = { .b = builder, .max_items = max_items };
-	json_record(&json, record);
+	Json json = { .b = builder,
+		      .record = record,
+		      .report = report != NULL ? report : &none,
+		      .max_items = max_items };
+	json_record(&json);
 	g_autoptr(JsonNode) root = json_builder_get_root(builder);
 	return json_to_string(root, pretty);
 }
