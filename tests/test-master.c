@@ -36,6 +36,7 @@
 #include "master/control.h"
 #include "master/listeners.h"
 #include "master/master.h"
+#include "master/pid-file.h"
 #include "wire/stream.h"
 
 #define PATIENCE_US (10 * G_USEC_PER_SEC) /* a test that waits that long has failed */

@@ -13,8 +13,12 @@ libamavisd_la_SOURCES += \
 	amavisd/master/master.h \
 	amavisd/master/notify.c \
 	amavisd/master/notify.h \
+	amavisd/master/pid-file.c \
+	amavisd/master/pid-file.h \
 	amavisd/master/privileges.c \
 	amavisd/master/privileges.h \
+	amavisd/master/status.c \
+	amavisd/master/status.h \
 	amavisd/master/supervise.c \
 	amavisd/master/supervise.h
 

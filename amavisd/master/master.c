@@ -14,13 +14,9 @@
 #include "master/master.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <json-glib/json-glib.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -32,6 +28,8 @@
 #include "master/control.h"
 #include "master/listeners.h"
 #include "master/notify.h"
+#include "master/pid-file.h"
+#include "master/status.h"
 
 #define BIND_RETRY_US (5 * G_USEC_PER_SEC) /* a predecessor that is still finishing lets go */
 
@@ -61,156 +59,14 @@ am_master_open_log(const AmConfig *config, GError **error)
 			   (AmLogLevel)am_config_choice(core, "log_level"), error);
 }
 
-/* ---- status -------------------------------------------------------------------------------- */
-
-static void
-master_add_pids(JsonBuilder *builder, GPtrArray *children, AmRole role, const char *name)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < children->len; i++) {
-		const AmProcess *child = g_ptr_array_index(children, i);
-		if (child->role == role)
-			json_builder_add_int_value(builder, child->pid);
-	}
-	json_builder_end_array(builder);
-}
-
-static void
-master_add_string(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_string_value(builder, value);
-}
-
-static void
-master_add_int(JsonBuilder *builder, const char *name, gint64 value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-static void
-master_add_listeners(JsonBuilder *builder, const AmGeneration *generation)
-{
-	json_builder_set_member_name(builder, "listeners");
-	json_builder_begin_array(builder);
-	for (guint i = 0; generation != NULL && i < generation->listeners->len; i++) {
-		const AmListener *listener = g_ptr_array_index(generation->listeners, i);
-		g_autofree char *address = am_listener_bound_address(listener);
-		json_builder_begin_object(builder);
-		master_add_string(builder, "name", listener->name);
-		master_add_string(builder, "address", address);
-		master_add_string(builder, "protocol", listener->protocol);
-		json_builder_end_object(builder);
-	}
-	json_builder_end_array(builder);
-}
-
-static void
-master_add_statistics(JsonBuilder *builder, const AmStatistics *statistics)
-{
-#define COUNTER(name)                                                                              \
-	{                                                                                          \
-#name, offsetof(AmStatistics, name)                                                \
-	}
-	static const struct {
-		const char *name;
-		gsize offset;
-	} counters[] = {
-		COUNTER(connections),
-		COUNTER(connections_total),
-		COUNTER(mails_in_work),
-		COUNTER(mails_total),
-		COUNTER(recipients_total),
-		COUNTER(bytes_total),
-		COUNTER(delivered),
-		COUNTER(rejected),
-		COUNTER(bounced),
-		COUNTER(discarded),
-		COUNTER(tempfailed),
-		COUNTER(clean),
-		COUNTER(spam),
-		COUNTER(virus),
-		COUNTER(banned),
-		COUNTER(unchecked),
-		COUNTER(bad_header),
-		COUNTER(quarantined),
-		COUNTER(inspect_retries),
-		COUNTER(inspect_failures),
-	};
-#undef COUNTER
-	G_STATIC_ASSERT(sizeof(AmStatistics) == G_N_ELEMENTS(counters) * sizeof(gint64));
-	json_builder_set_member_name(builder, "statistics");
-	json_builder_begin_object(builder);
-	for (guint i = 0; i < G_N_ELEMENTS(counters); i++) {
-		const gint64 *counter = (const gint64 *)(gconstpointer)((const char *)statistics +
-									counters[i].offset);
-		master_add_int(builder, counters[i].name,
-			       __atomic_load_n(counter, __ATOMIC_RELAXED));
-	}
-	json_builder_end_object(builder);
-}
-
 static char *
 master_status(gpointer user_data)
 {
-	Master *master = user_data;
-	const AmGeneration *generation = am_supervisor_current(master->supervisor);
-	GPtrArray *children = am_supervisor_children(master->supervisor);
-	g_autoptr(JsonBuilder) builder = json_builder_new();
-	json_builder_begin_object(builder);
-	master_add_string(builder, "version", PACKAGE_VERSION);
-	master_add_int(builder, "pid", getpid());
-	master_add_int(builder, "generation", generation != NULL ? generation->number : 0);
-	master_add_int(builder, "uptime_s",
-		       (g_get_monotonic_time() - master->started_us) / G_USEC_PER_SEC);
-	master_add_pids(builder, children, AM_ROLE_SESSION, "session_pids");
-	master_add_pids(builder, children, AM_ROLE_ZYGOTE, "content_pids");
-	master_add_listeners(builder, generation);
-	master_add_statistics(builder, master->statistics);
-	json_builder_end_object(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	return json_to_string(root, FALSE);
+	const Master *master = user_data;
+	return am_master_status(master->supervisor, master->statistics, master->started_us);
 }
 
 /* ---- start --------------------------------------------------------------------------------- */
-
-/* The lock on the file, not its being there, says that somebody runs.  The directory is the
- * user's, so nothing but a file of one name is written to. */
-static gboolean
-master_take_pid_file(Master *master, GError **error)
-{
-	g_autofree char *path = g_build_filename(master->run_directory, AM_PID_FILE, NULL);
-	struct stat info;
-	char text[32];
-	g_auto(AmFd) fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
-	if (fd < 0 || fstat(fd, &info) != 0) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "%s", path);
-		return FALSE;
-	}
-	if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
-		g_set_error(error, AM_ERROR, AM_ERROR_CONFIG, "%s: not a file of its own", path);
-		return FALSE;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		ssize_t n = errno == EWOULDBLOCK ? pread(fd, text, sizeof(text) - 1, 0) : 0;
-		text[MAX(n, 0)] = '\0';
-		if (errno != EWOULDBLOCK)
-			am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "locking %s", path);
-		else
-			g_set_error(error, AM_ERROR, AM_ERROR_RESOURCE,
-				    "amavisd runs already (%s: pid %s)", path, g_strchomp(text));
-		return FALSE;
-	}
-	g_snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text)) {
-		am_error_set_errno(error, AM_ERROR_RESOURCE, errno, "writing %s", path);
-		return FALSE;
-	}
-	master->pid_fd = g_steal_fd(&fd);
-	return TRUE;
-}
 
 /* What a predecessor that was killed left behind. */
 static void
@@ -301,8 +157,10 @@ static gboolean
 master_open(Master *master, GError **error)
 {
 	static const AmControlFuncs funcs = { master_status };
-	if (!master_open_directories(master, error) || !master_take_pid_file(master, error) ||
-	    !master_block_signals(master, error))
+	if (!master_open_directories(master, error))
+		return FALSE;
+	master->pid_fd = am_pid_file_take(master->run_directory, error);
+	if (master->pid_fd < 0 || !master_block_signals(master, error))
 		return FALSE;
 	master_remove_old_sockets(master);
 	g_autofree char *path = g_build_filename(master->run_directory, AM_CONTROL_SOCKET, NULL);
@@ -334,12 +192,7 @@ master_close(Master *master)
 	am_control_free(master->control);
 	if (master->statistics != NULL && munmap(master->statistics, sizeof(AmStatistics)) != 0)
 		am_warning("munmap: %s", g_strerror(errno));
-	if (master->pid_fd >= 0) {
-		g_autofree char *path = g_build_filename(master->run_directory, AM_PID_FILE, NULL);
-		if (unlink(path) != 0)
-			am_warning("removing %s: %s", path, g_strerror(errno));
-	}
-	am_fd_clear(&master->pid_fd);
+	am_pid_file_drop(master->run_directory, &master->pid_fd);
 	am_fd_clear(&master->signal_fd);
 	am_config_unref(master->config);
 	g_free(master->run_directory);

@@ -24,8 +24,6 @@ typedef struct {
 	gpointer user_data;
 } AmMasterOptions;
 
-#define AM_PID_FILE "amavisd.pid"
-
 /* Opens the log as [amavisd] says. */
 gboolean am_master_open_log(const AmConfig *config, GError **error);
 
