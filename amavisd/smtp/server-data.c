@@ -309,10 +309,14 @@ am_server_data_feed(AmSmtpServer *server, gsize *budget)
 {
 	const guint8 *data;
 	gsize len;
+	gboolean is_begun = FALSE;
 	while (*budget > 0) {
 		AmReadResult result = am_stream_try_peek(server->stream, &data, &len);
+		if (result == AM_READ_AGAIN && is_begun)
+			am_stream_acknowledge(server->stream); /* OpenSMTPD sends the final dot then */
 		if (result != AM_READ_OK)
 			return result;
+		is_begun = TRUE;
 		len = MIN(len, *budget);
 		DataChunk chunk = { .at = data, .end = data + len, .is_dotted = TRUE };
 		gboolean is_end = data_read_chunk(server, &chunk);

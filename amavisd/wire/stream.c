@@ -46,15 +46,6 @@ struct _AmStream {
 	gboolean sends_on_input;  /* TLS: the last send waits until something arrives */
 };
 
-static gboolean
-stream_is_tcp(int fd)
-{
-	int domain = 0;
-	socklen_t len = sizeof domain;
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-	       (domain == AF_INET || domain == AF_INET6);
-}
-
 AmStream *
 am_stream_new(int fd)
 {
@@ -64,9 +55,8 @@ am_stream_new(int fd)
 	if (flags >= 0 && (flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		stream->is_eof = TRUE; /* not a usable descriptor; reading says so */
 	int on = 1;
-	/* Replies and commands are gathered here, so Nagle could only delay them. */
-	if (stream_is_tcp(fd))
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	/* Replies and commands are gathered here, so Nagle could only delay them.  A Unix socket refuses. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	return stream;
 }
 
@@ -495,6 +485,13 @@ am_stream_try_flush(AmStream *stream, GError **error)
 		stream->out_start += n;
 	}
 	return TRUE;
+}
+
+void
+am_stream_acknowledge(AmStream *stream)
+{
+	int on = 1;
+	(void)setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); /* as above */
 }
 
 void

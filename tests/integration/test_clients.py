@@ -145,6 +145,21 @@ class Faults(unittest.TestCase):
         self.assertLess(pss_kib(session) - before, 20 * 1024)
         rig.wait_for("those to be cut off", lambda: self.daemon.status()["statistics"]["connections"] == 0, 20)
 
+    def test_a_client_that_waits_for_the_acknowledgement(self):
+        """Its last line comes when TCP has acknowledged what stands before it (Nagle): that must not take the 40 ms
+        of a delayed acknowledgement."""
+        client = rig.Client(self.daemon.port)
+        for _ in range(15):
+            for line in ("MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>", "DATA"):
+                client.command(line)
+            client.send(MAIL)
+            client.send(b".\r\n")
+            self.assertRegex(client.reply(), "^250")
+        client.close()
+        rig.wait_for("the events", lambda: len(self.daemon.events()) == 15)
+        times = [event["timing"]["receive"] for event in self.daemon.events()]
+        self.assertLess(sorted(times)[5], 30, times)
+
 
 class Many(unittest.TestCase):
     def test_a_thousand_stalled_in_data(self):
