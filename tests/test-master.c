@@ -991,7 +991,8 @@ test_identity_checks(void)
 		g_autofree char *data = g_strconcat(base, cases[i].data, NULL);
 		g_autoptr(GPtrArray) problems = am_config_problems_new();
 		g_autoptr(AmConfig) config = am_config_load_data("f", data, problems);
-		g_autoptr(AmIdentity) identity = am_master_check(config, NULL, problems);
+		g_autoptr(AmIdentity) identity G_GNUC_UNUSED =
+			am_master_check(config, NULL, problems);
 		g_autofree char *text = problems_text(problems);
 		g_assert_cmpstr(text, ==,
 				geteuid() == 0 || !cases[i].is_for_root ? cases[i].problem : "");

@@ -714,8 +714,8 @@ test_names(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 		"amavisd.conf:4: [policy]: setting \"forward_route\"",
 		"amavisd.conf:5: [policy]: setting \"redirect\"",
 		"amavisd.conf:6: spam_quarantine: there is no quarantine named \"nowhere\"",
-		"conf.d/50-test.lua:2: virus_quarantine: there is no quarantine named "
-		"\"elsewhere\"",
+		("conf.d/50-test.lua:2: virus_quarantine: there is no quarantine named "
+		 "\"elsewhere\""),
 		"conf.d/50-test.lua:3: archive_quarantine: there is no quarantine named \"attic\"",
 		"[policy]: banned_quarantine is \"blocked:file\" unless set",
 	};

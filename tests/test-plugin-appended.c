@@ -151,7 +151,6 @@ test_nothing(void)
 static void
 test_limits(void)
 {
-	g_autoptr(GByteArray) zip = sample_of("zip");
 	g_autoptr(GByteArray) rar = sample_of("rar5.rar");
 	g_autoptr(GByteArray) file = behind("MZ\220\0", 4, 100000, rar);
 	AmPartInfo info = { .type = "", .short_type = "", .name = "", .size = 100 };

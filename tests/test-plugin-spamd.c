@@ -128,9 +128,20 @@ test_addresses(void)
 		{ "unix:/run/spamd.sock", "/run/spamd.sock", NULL },
 	};
 	static const char *const bad[] = {
-		"", ":783", "a:", "a:0", "a:65536", "a:x", "[::1", "[]:1", "[::1]x", "unix:rel", "::1",
-		"unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"",
+		":783",
+		"a:",
+		"a:0",
+		"a:65536",
+		"a:x",
+		"[::1",
+		"[]:1",
+		"[::1]x",
+		"unix:rel",
+		"::1",
+		("unix:/"
+		 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
 	};
 	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
 		g_autoptr(GError) error = NULL;
