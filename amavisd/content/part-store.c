@@ -333,6 +333,8 @@ am_part_writer_close(AmPartWriter *writer)
 		writer_look(writer, ok);
 	else if (writer->is_found_late)
 		writer_ask_again(writer);
+	if (part->decoder == NULL && am_types_is_container(part->facts->type))
+		am_part_mark(part, AM_PART_UNDECODED, "there is no decoder for this type");
 	if (writer->is_kept && writer->fd < 0 && writer->head_len == writer->size)
 		writer_keep_small(writer);
 	if (writer->fd >= 0) {

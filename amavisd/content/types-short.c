@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
  */
 
-/* Short names of types, which administrators of Amavis write their banned rules with: ".exe-ms",
+/* Which types hold files; and short names of types, which administrators of Amavis write their banned rules with: ".exe-ms",
  * ".zip".  A type may have several, the most special first.  Exact types are looked at first, then
  * families: all types that begin so. */
 
@@ -239,4 +239,38 @@ am_types_short(const char *type)
 		if (g_str_has_prefix(type, families[i].type))
 			return families[i].names;
 	return "";
+}
+
+gboolean
+am_types_is_container(const char *type)
+{
+	static const char *const containers[] = {
+		/* archives of old */
+		"application/vnd.ms-htmlhelp",
+		"application/x-ace",
+		"application/x-ace-compressed",
+		"application/x-arc",
+		"application/x-arj",
+		"application/x-stuffit",
+		"application/x-stuffitx",
+		"application/x-zoo",
+		/* disk images */
+		"application/x-apple-diskimage",
+		"application/x-ms-wim",
+		"application/x-qemu-disk",
+		"application/x-udf-image",
+		"application/x-vhd",
+		"application/x-vhdx",
+		"application/x-virtualbox-vhd",
+		"application/x-virtualbox-vmdk",
+		"application/x-vmdk",
+		/* compressed files */
+		"application/x-freeze",
+		"application/x-lrzip",
+		"application/x-lzop",
+		"application/x-ms-compress-kwaj",
+		"application/x-ms-compress-szdd",
+		NULL,
+	};
+	return g_strv_contains(containers, type);
 }

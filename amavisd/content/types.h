@@ -27,3 +27,7 @@ const char *am_types_detect(AmTypes *types, const guint8 *head, gsize len, gbool
 const char *am_types_recognise(const guint8 *head, gsize len, gboolean is_whole);
 /* Amavis' short names of a type, comma separated ("exe-ms,exe"); "" none.  Static. */
 const char *am_types_short(const char *type);
+/* Does such a content hold files, for certain and whatever else it is for?  Only types that need a
+ * decoder of their own, so what nobody takes apart has not been looked at: no documents, and nothing
+ * that everyday mail is made of. */
+gboolean am_types_is_container(const char *type);
