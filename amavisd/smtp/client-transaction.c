@@ -82,7 +82,9 @@ attempt_reset(Attempt *attempt)
 	AmReply *reply = NULL;
 	if (attempt->connection->is_dropped)
 		return;
-	if (!am_smtp_connection_talk(attempt->connection, "RSET\r\n", RSET_MS, "RSET", &reply) ||
+	if (!am_smtp_connection_talk(attempt->connection, "RSET\r\n",
+				     MIN(attempt->connection->config->command_ms, RSET_MS), "RSET",
+				     &reply) ||
 	    !am_reply_is_success(reply))
 		attempt->connection->is_dropped = TRUE;
 	am_reply_free(reply);

@@ -3,6 +3,7 @@
 """SMTP smuggling: a sequence that one server takes for the end of a mail and the next one does not makes
 two mails of one.  As many mails must come out as the first server of the chain says it took."""
 
+import os
 import re
 import socket
 import unittest
@@ -53,14 +54,31 @@ class Smuggling(unittest.TestCase):
         taken = [r for r in replies if re.match(r"250 2\.\d\.0 Ok(: queued|, id=)", r)]
         return len(taken), replies
 
-    def run_all(self, port, out, servers):
+    def attack_chunk(self, port, number, sequence):
+        """The same in one chunk, where nothing is an end but its size."""
+        data = (b"From: <a@example.org>\r\nSubject: outer-%d\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
+                b"Message-ID: <c%d@example.org>\r\n\r\nouter" % (number, number) + sequence +
+                b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<evil@example.org>\r\nDATA\r\n"
+                b"Subject: inner-%d\r\n\r\nevil\r\n.\r\n" % number)
+        client = rig.Client(port)
+        self.assertIn("CHUNKING", client.hello)
+        for line in ("MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>"):
+            self.assertEqual(client.command(line)[0], "2")
+        client.send(b"BDAT %d LAST\r\n" % len(data) + data)
+        replies = [client.reply(), client.command("QUIT")]
+        client.close()
+        self.assertTrue(replies[1].startswith("221"), replies)
+        return int(replies[0].startswith("250")), replies
+
+    def run_all(self, port, out, servers, attack=None):
         """Number of mails taken for each sequence; what comes out must be the same."""
         counts, total = {}, 0
         for number, sequence in enumerate(SEQUENCES):
-            counts[sequence], replies = self.attack(port, number, sequence)
+            counts[sequence], replies = (attack or self.attack)(port, number, sequence)
             self.assertTrue(replies, sequence)
             total += counts[sequence]
-        self.assertEqual(counts[b"\r\n.\r\n"], 2, "two mails are two mails")
+        if not attack:
+            self.assertEqual(counts[b"\r\n.\r\n"], 2, "two mails are two mails")
         rig.wait_for("empty queues", lambda: not any(s.queued() for s in servers), 60)
         out.wait(total)
         mails = out.mails()
@@ -97,6 +115,27 @@ class Smuggling(unittest.TestCase):
             self.assertEqual(len(sink.mails), n, sequence)
             self.assertFalse(any(re.search(rb"\r(?!\n)|(?<!\r)\n", m[2]) for m in sink.mails))
             sink.mails.clear()
+
+    def test_chunks(self):
+        """In by BDAT, out by DATA and by BDAT."""
+        out = self.lenient()
+        for bare, chunking in (("normalise", "no"), ("normalise", "always"), ("reject", "always")):
+            with self.subTest(bare=bare, chunking=chunking):
+                for path in out.inbox():
+                    os.remove(path)
+                daemon = rig.Daemon(self, forward=out.port, listener="bare_newline = %s\n" % bare,
+                                    config="[next_hop]\nchunking = %s\n" % chunking)
+                counts = self.run_all(daemon.port, out, [out], self.attack_chunk)
+                for sequence, n in counts.items():
+                    self.assertEqual(n, 0 if bare == "reject" and has_bare(sequence) else 1, sequence)
+
+    def test_chunks_through_postfix(self):
+        out = self.lenient()
+        daemon = rig.Daemon(self, forward=out.port, config="[next_hop]\nchunking = always\n")
+        first = self.lenient(deliver=False, extra="content_filter = smtp:[127.0.0.1]:%d\n" %
+                             daemon.port)
+        counts = self.run_all(first.port, out, [first, out], self.attack_chunk)
+        self.assertEqual(set(counts.values()), {1})
 
     def test_after_queue(self):
         out = self.lenient()
