@@ -59,5 +59,9 @@ am_config_add_key_problem(GPtrArray *problems, const AmConfigGroup *group, const
 	g_autofree char *text = g_strdup_vprintf(format, args);
 	va_end(args);
 	(void)am_config_raw(group, key, &file, &line);
+	if (line == 0) { /* what is missing has no line */
+		file = am_config_group_file(group);
+		line = am_config_group_line(group);
+	}
 	am_config_add_problem(problems, file, line, "%s: %s", title, text);
 }

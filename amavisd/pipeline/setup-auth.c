@@ -51,7 +51,7 @@ password_read(const char *path, GError **error)
 	char buffer[PASSWORD_MAX + 2] = { 0 };
 	g_auto(AmFd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		am_error_set_errno(error, AM_ERROR_CONFIG, errno, "open");
+		am_error_set_errno(error, AM_ERROR_CONFIG, errno, "%s", path);
 		return NULL;
 	}
 	if (!password_check_file(fd, error))
@@ -82,6 +82,10 @@ am_setup_password(const AmConfigGroup *group, GPtrArray *problems)
 	if (user == NULL || path == NULL)
 		g_set_error(&error, AM_ERROR, AM_ERROR_CONFIG,
 			    "auth_user and auth_password_file belong together");
+	else if (strcmp(am_config_string(group, "tls"), "no") == 0 &&
+		 !am_config_bool(group, "auth_without_tls"))
+		g_set_error(&error, AM_ERROR, AM_ERROR_CONFIG,
+			    "AUTH needs tls, or auth_without_tls = yes");
 	else if (am_sasl_init_client(&error))
 		password = password_read(path, &error);
 	if (error == NULL)

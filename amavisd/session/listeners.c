@@ -8,7 +8,9 @@
 
 #include "session/listeners.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "session/session.h"
 #include "wire/address.h"
@@ -69,8 +71,13 @@ static AmTls *
 listeners_tls(const AmConfigGroup *group, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
-	if (am_config_choice(group, "tls") == AM_SERVER_PLAIN)
+	if (am_config_choice(group, "tls") == AM_SERVER_PLAIN) {
+		if (am_config_has(group, "tls_certificate")) /* who sets one wants it used */
+			am_config_add_key_problem(problems, group, "tls_certificate",
+						  "tls_certificate: is not used while tls = no; "
+						  "allowed: tls = starttls, required or implicit");
 		return NULL;
+	}
 	const AmTlsConfig config = {
 		.is_server = TRUE,
 		.certificate = am_config_string(group, "tls_certificate"),
@@ -108,6 +115,78 @@ listeners_check_auth(const AmConfigGroup *group, GPtrArray *problems)
 	    !am_config_bool(group, "auth_without_tls"))
 		am_config_add_key_problem(problems, group, "auth",
 					  "auth: needs tls, or auth_without_tls = yes");
+}
+
+/* Can anybody authenticate at all?  The library is ready. */
+static void
+listeners_check_mechanisms(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *allowed = g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
+	const AmSaslServerConfig config = {
+		.service = am_config_string(group, "auth_service"),
+		.hostname = "localhost",
+		.mechanisms = allowed,
+		.external = "somebody",
+		.bits = 256,
+	};
+	g_autoptr(AmSasl) sasl = am_sasl_server_new(&config, &error);
+	if (sasl == NULL) {
+		am_config_add_key_problem(problems, group, "auth", "%s", error->message);
+		return;
+	}
+	g_autofree char *there = am_sasl_server_mechanisms(sasl);
+	if (*there == '\0')
+		am_config_add_key_problem(problems, group, "auth_mechanisms",
+					  "auth_mechanisms: libsasl2 has none of \"%s\"; PLAIN, LOGIN "
+					  "and SCRAM come with libsasl2-modules",
+					  allowed);
+}
+
+/* Where libsasl2 is told about passwords, when that is set. */
+static void
+listeners_check_sasl_directory(const AmConfigGroup *core, GPtrArray *problems)
+{
+	const char *directory = am_config_string(core, "sasl_directory");
+	if (directory == NULL)
+		return;
+	g_autofree char *path = g_build_filename(directory, "amavisd.conf", NULL);
+	if (access(path, R_OK) != 0)
+		am_config_add_key_problem(problems, core, "sasl_directory", "sasl_directory: %s: %s",
+					  path, g_strerror(errno));
+}
+
+static void
+listeners_check_sasl(const AmConfig *config, GPtrArray *groups, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const AmConfigGroup *core = am_config_group(config, "amavisd", NULL);
+	gboolean is_ready = FALSE;
+	for (guint i = 0; i < groups->len; i++) {
+		const AmConfigGroup *group = g_ptr_array_index(groups, i);
+		if (am_config_choice(group, "auth") == AM_SERVER_AUTH_NO)
+			continue;
+		if (!is_ready) {
+			listeners_check_sasl_directory(core, problems);
+			is_ready = am_sasl_init_server(am_config_string(core, "sasl_directory"),
+						       &error);
+		}
+		if (!is_ready) {
+			am_config_add_key_problem(problems, group, "auth", "%s", error->message);
+			return;
+		}
+		listeners_check_mechanisms(group, problems);
+	}
+}
+
+static void
+listeners_check_directories(const AmConfigGroup *group, GPtrArray *problems)
+{
+	const char *const *list = am_config_list(group, "mail_directory");
+	for (; list != NULL && *list != NULL; list++)
+		if (**list != '/')
+			am_config_add_key_problem(problems, group, "mail_directory",
+						  "mail_directory: \"%s\" is no absolute path", *list);
 }
 
 /* The library's part, when a listener wants it. */
@@ -263,6 +342,8 @@ am_session_check(const AmConfig *config, GPtrArray *problems)
 		listeners_check_text(group, "hostname", FALSE, problems);
 		listeners_check_text(group, "greeting", TRUE, problems);
 		listeners_check_hidden(group, problems);
+		listeners_check_directories(group, problems);
 	}
+	listeners_check_sasl(config, groups, problems);
 	listeners_check_text(core, "hostname", FALSE, problems);
 }

@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import socket
 import signal
 import subprocess
 import threading
@@ -128,6 +129,71 @@ forward = pigeon:coop
         daemon.start(wait=False)
         self.assertEqual(daemon.process.wait(30), 78)
         self.assertIn("thraeds", daemon.stderr())
+
+    MISTAKES = (  # of the group: what is written, and what is said of its last line or the group's
+        ("listener", "adress = ::1", 'unknown key "adress"; did you mean "address"'),
+        ("listener", "clients = localhost", "clients: 'localhost' is no network"),
+        ("listener", "xclient_clients = 10.0.0.0/33", "xclient_clients: '10.0.0.0/33' is no network"),
+        ("listener", "mode = rw", 'mode = "rw" is not allowed; allowed: permissions in octal'),
+        ("listener", "hostname = a b", "hostname = .* without blanks"),
+        ("listener", "greeting = gr\u00fcezi", "greeting = .* printable ASCII"),
+        ("listener", "hide_extensions = DSN, 8BITMIM", '"8BITMIM" is no extension of ours; allowed: PIPELINING'),
+        ("listener", "mail_directory = tmp", '"tmp" is no absolute path'),
+        ("listener", "tls = yes", "one of no, starttls, required, implicit"),
+        ("listener", "tls = starttls", "needs a certificate"),
+        ("listener", "tls_certificate = /etc/passwd", "is not used while tls = no"),
+        ("listener", "tls_certificate = /nonexistent\ntls = starttls", "/nonexistent: No such file"),
+        ("listener", "tls_certificate = /etc/passwd\ntls = starttls", "/etc/passwd: no start line"),
+        ("listener", "auth = required", "needs tls, or auth_without_tls"),
+        ("listener", "auth_without_tls = yes\nauth = required\nauth_mechanisms = NONE", 'has none of "NONE"'),
+        ("next_hop", "connect_tim = 3s", 'did you mean "connect_time"'),
+        ("next_hop", "command_time = 5 minutes", "allowed: a time"),
+        ("next_hop", "bind_address = localhost", '"localhost" is no address; allowed: 192.0.2.1'),
+        ("next_hop", "bind_address = ::1, ::2", '"::2" is the second of IPv6'),
+        ("next_hop", "auth_user = me", "auth_user and auth_password_file belong together"),
+        ("next_hop", "auth_user = me\nauth_password_file = /nonexistent", "/nonexistent: No such file"),
+        ("next_hop", "auth_user = me\nauth_password_file = /etc/passwd", "its mode is 0644; 0600 or 0640"),
+        ("next_hop", "tls = no\nauth_user = me\nauth_password_file = /etc/passwd", "AUTH needs tls"),
+        ("next_hop", "tls_ca = /nonexistent", "authorities /nonexistent: No such file"),
+        ("routes", "forward = smtp:a:99999", "the port is not a number from 1 to 65535"),
+    )
+
+    def test_mistakes_in_listeners_and_next_hops(self):
+        """Each is found, with the line it is on or that of its group, and what is allowed."""
+        daemon = rig.Daemon(self, start=False)
+        begin = open(daemon.conf).read().split("[listener in]")[0]
+        first = begin.count("\n") + 1
+        for group, written, said in self.MISTAKES:
+            with self.subTest(written=written):
+                text = "%s[%s]\n%s\n" % (begin, group + (" in" if group == "listener" else ""), written)
+                if "address" not in written or group != "listener":
+                    text += "" if group == "listener" else "[listener in]\n"
+                    text += "address = 127.0.0.1:1\n"
+                daemon.write(daemon.conf, text)
+                r = daemon.ctl("config", "check", check=False)
+                self.assertEqual(r.returncode, 78)
+                found = [line for line in r.stderr.decode().splitlines() if re.search(said, line)]
+                self.assertEqual(len(found), 1, r.stderr.decode())
+                line = re.match(re.escape(daemon.conf) + r":(\d+): \[", found[0])
+                self.assertTrue(line, found)
+                self.assertIn(int(line.group(1)) - first, range(0, written.count("\n") + 2))
+
+    def test_addresses_that_cannot_be_had(self):
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        daemon = rig.Daemon(self, start=False)
+        text = open(daemon.conf).read()
+        open(daemon.dir + "/file", "w").close()
+        for address, said in (("127.0.0.1:%d" % taken.getsockname()[1], "Address already in use"),
+                              ("192.0.2.77:10024", "Cannot assign requested address"),
+                              ("unix:%s/none/socket" % daemon.dir, "No such file or directory"),
+                              ("unix:%s/file" % daemon.dir, "something else is there")):
+            with self.subTest(address=address):
+                daemon.write(daemon.conf, text.replace("address = 127.0.0.1:%d" % daemon.port,
+                                                       "address = " + address))
+                daemon.start(wait=False)
+                self.assertEqual(daemon.process.wait(30), 1)
+                self.assertRegex(daemon.log_text(), r"\[listener in\]: .*%s: %s" % (re.escape(address), said))
 
     def test_show_says_where_from(self):
         daemon = rig.Daemon(self, start=False, fragments={
