@@ -221,7 +221,7 @@ test_key_problem(void)
 	am_config_add_key_problem(problems, group, "address", "address: %d", 1);
 	am_config_add_key_problem(problems, group, "tls", "by default");
 	g_autofree char *text = problems_text(problems);
-	g_assert_cmpstr(text, ==, "f:3: [listener x]: address: 1\n[listener x]: by default");
+	g_assert_cmpstr(text, ==, "f:3: [listener x]: address: 1\nf:1: [listener x]: by default");
 }
 
 /* ---- problems ------------------------------------------------------------------------------ */

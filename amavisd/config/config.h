@@ -32,7 +32,7 @@ char *am_config_problem_to_string(const AmConfigProblem *problem);
 GPtrArray *am_config_problems_new(void);
 void am_config_add_problem(GPtrArray *problems, const char *file, guint line, const char *format,
 			   ...) G_GNUC_PRINTF(4, 5);
-/* A problem of a group's key, at the place where the key is written: "[kind name]: text". */
+/* A problem of a group's key, at the place where the key is written, or the group: "[kind name]: text". */
 void am_config_add_key_problem(GPtrArray *problems, const AmConfigGroup *group, const char *key,
 			       const char *format, ...) G_GNUC_PRINTF(4, 5);
 

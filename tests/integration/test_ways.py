@@ -180,7 +180,7 @@ class Out(unittest.TestCase):
                     sink.mails.clear()
                     to = "%s-%s@example.org" % (protocol, family)
                     self.assertRegex(rig.send(daemon.port, rig.message(), to=to), "^250")
-                    self.assertEqual([m[1] for m in sink.mails], [[to]])
+                    self.assertEqual([m[1] for m in sink.wait(1)], [[to]])
 
     def test_bind_address(self):
         sink, seen = rig.Sink(self), []
@@ -221,7 +221,7 @@ class Topologies(unittest.TestCase):
                             lua='amavis.settings{ virus_destiny = "reject" }')
         first = rig.Daemon(self, forward="lmtp:[127.0.0.1]:%d" % second.port)
         self.assertRegex(rig.send(first.port, rig.message()), "^250 .*from MTA.*from MTA")
-        self.assertEqual(sink.mails[0][2].count(b"Received: "), 2)
+        self.assertEqual(sink.wait(1)[0][2].count(b"Received: "), 2)
         self.assertRegex(rig.send(first.port, rig.attachment("a.txt", rig.EICAR)), r"^554 5\.7\.0 ")
         sink.script = {"dot": "452 4.3.1 full"}
         self.assertRegex(rig.send(first.port, rig.message()), r"^452 4\.3\.1 ")
