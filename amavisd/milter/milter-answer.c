@@ -35,8 +35,13 @@ am_milter_say_reply(AmMilterServer *server, const AmReply *reply)
 		am_milter_say(server, AM_MILTER_CONTINUE, NULL, 0);
 		return;
 	}
-	/* one line: lines of a reply are joined, and '%' is doubled as the MTA halves it */
-	g_autofree char *line = am_reply_to_string(reply);
+	/* one line: lines of a reply are joined, and '%' is doubled as the MTA halves it; with an enhanced
+	 * code, else the MTA chooses one (RFC 3463 2) */
+	const char *enhanced = reply->enhanced != NULL ? reply->enhanced
+			       : reply->code < 500     ? "4.0.0"
+						       : "5.0.0";
+	g_autoptr(AmReply) whole = am_reply_new(reply->code, enhanced, "%s", reply->text);
+	g_autofree char *line = am_reply_to_string(whole);
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (const char *at = line; *at != '\0' && text->len < 500; at++) {
 		g_string_append_c(text, *at);
@@ -142,6 +147,8 @@ answer_obstacle(const AmMilterServer *server, const AmHandback *handback)
 		return "take out recipients";
 	if (handback->added->len > 0 && (server->actions & AM_MILTER_MAY_ADD_RCPT) == 0)
 		return "put in recipients";
+	if (handback->quarantine != NULL && (server->actions & AM_MILTER_MAY_QUARANTINE) == 0)
+		return "hold mail";
 	return NULL;
 }
 
@@ -161,8 +168,7 @@ am_milter_say_verdict(AmMilterServer *server, const AmMail *mail, const AmHandba
 	} else {
 		answer_edits(server, mail, handback->edits);
 		answer_recipients(server, handback);
-		if (handback->quarantine != NULL &&
-		    (server->actions & AM_MILTER_MAY_QUARANTINE) != 0)
+		if (handback->quarantine != NULL)
 			say_text(server, AM_MILTER_QUARANTINE, handback->quarantine);
 		am_milter_say(server, AM_MILTER_CONTINUE, NULL, 0);
 	}

@@ -62,9 +62,10 @@ void
 am_milter_abandon(AmMilterServer *server)
 {
 	g_clear_pointer(&server->mail_macros, g_hash_table_unref);
-	if (server->phase != MILTER_MAIL)
+	if (server->envelope == NULL)
 		return;
-	server->phase = MILTER_SESSION;
+	if (server->phase == MILTER_MAIL)
+		server->phase = MILTER_SESSION;
 	g_clear_pointer(&server->recipients, g_ptr_array_unref);
 	g_clear_pointer(&server->failure, am_reply_free);
 	g_clear_pointer(&server->spool, am_spool_free);

@@ -107,3 +107,7 @@ check_PROGRAMS += tests/fuzz/fuzz-ampdp
 tests_fuzz_fuzz_ampdp_SOURCES = tests/fuzz/fuzz-ampdp.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_ampdp_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_ampdp_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+check_PROGRAMS += tests/fuzz/fuzz-milter
+tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz-milter.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_milter_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_milter_LDFLAGS = $(AM_FUZZ_LDFLAGS)
