@@ -99,8 +99,9 @@ class Cage:
     def read(self, pattern):
         return "".join(open(p, errors="replace").read() for p in sorted(glob.glob(self.path(pattern))))
 
-    def run(self, *command, check=True, **kw):
-        r = subprocess.run(["chroot", self.dir, *command], capture_output=True, timeout=60, **kw)
+    def run(self, *command, check=True, uid=0, **kw):
+        r = subprocess.run(["chroot", "--userspec=%d:%d" % (uid, uid), "--groups=", self.dir, *command],
+                           capture_output=True, timeout=60, **kw)
         if check and r.returncode != 0:
             raise AssertionError("%s: %s%s" % (command, r.stdout, r.stderr))
         return r

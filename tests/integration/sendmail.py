@@ -21,20 +21,29 @@ USERS = {"smmta": 110, "smmsp": 111}
 FOLDERS = {
     "etc/mail": ("root", "root", 0o755), "etc/mail/m4": ("root", "root", 0o755),
     "var/lib/sendmail": ("smmta", "smmsp", 0o751), "var/lib/sendmail/host_status": ("root", "smmsp", 0o775),
-    "var/run/sendmail": ("root", "smmta", 0o755), "var/run/sendmail/mta": ("smmta", "smmsp", 0o755),
-    "var/run/sendmail/msp": ("smmsp", "smmsp", 0o775), "var/spool/mqueue": ("smmta", "smmsp", 0o750),
+    "run/sendmail": ("root", "smmta", 0o755), "run/sendmail/mta": ("smmta", "smmsp", 0o755),
+    "run/sendmail/msp": ("smmsp", "smmsp", 0o775), "var/spool/mqueue": ("smmta", "smmsp", 0o750),
     "var/spool/mqueue-client": ("smmsp", "smmsp", 0o770),
 }
-# no matter of the pages: no name server, and where checked mail goes
-ONWARD = """define(`confDOMAIN_NAME', `mta.example.org')dnl
+# no matter of the pages: no name server
+HERE = """define(`confDOMAIN_NAME', `mta.example.org')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
 define(`confTO_HOSTSTATUS', `0s')dnl
-define(`SMART_HOST', `esmtp:[127.0.0.1]')dnl
+"""
+# and that mail for everybody goes to a port
+ONWARD = """define(`SMART_HOST', `esmtp:[127.0.0.1]')dnl
 define(`MAIL_HUB', `esmtp:[127.0.0.1]')dnl
 define(`ESMTP_MAILER_ARGS', `TCP $h %d')dnl
 """
+
+
+def before_mailers(mc, lines):
+    if mc.count("MAILER_DEFINITIONS\n") != 1:
+        raise AssertionError("no place for lines: " + mc)
+    return mc.replace("MAILER_DEFINITIONS\n", lines + "MAILER_DEFINITIONS\n")
+
 
 
 class Sendmail(cage.Cage):
@@ -47,6 +56,7 @@ class Sendmail(cage.Cage):
             for name in [path] + cage.libraries([path]):
                 self.copy(name)
         os.symlink("usr/bin", self.path("bin"))
+        os.symlink("../run", self.path("var/run"))
         self.users = {"root": 0, **USERS}
         for name, (user, group, mode) in FOLDERS.items():
             self.folder(name, user, group, mode)
@@ -55,9 +65,9 @@ class Sendmail(cage.Cage):
         self.write("etc/mail/service.switch", "hosts files\naliases files\n")
         self.write("etc/nsswitch.conf", "hosts: files\npasswd: files\n")
         self.write("etc/hosts", "127.0.0.1 localhost mta.example.org mta %s\n" % socket.gethostname())
-        for name in ("access", "aliases"):
+        for name, text in (("access", b""), ("aliases", b"@ @\n")):  # that is how sendmail knows it as complete
             self.write("etc/mail/" + name, "")
-            self.run(MAKEMAP, "-C", "/dev/null", "hash", "/etc/mail/" + name, input=b"")
+            self.run(MAKEMAP, "-C", "/dev/null", "-N", "hash", "/etc/mail/" + name, input=text)
         os.chown(self.path(SENDMAIL[1:]), 0, USERS["smmsp"])
         os.chmod(self.path(SENDMAIL[1:]), 0o2755)
         self.lines = []
@@ -106,16 +116,24 @@ class Sendmail(cage.Cage):
         with open(self.path("etc/mail/%s.cf" % name), "wb") as f:
             f.write(made.stdout)
 
-    def debian(self, port, onward, lines):
-        """Debian's own sendmail.mc with these lines, which a page has, before MAILER_DEFINITIONS."""
+    def debian(self, port, lines):
+        """Debian's own sendmail.mc with these lines before MAILER_DEFINITIONS."""
         with open(self.path("usr/share/sendmail/cf/debian/sendmail.mc")) as f:
             text = f.read()
         text = text.replace("Name=MTA-v4, Port=smtp,", "Name=MTA-v4, Port=%d," % port)
         text = re.sub(r"DAEMON_OPTIONS\(`Family=inet,  Name=MSP-v4.*\n", "", text)
-        # the tests say more mails in a moment than a person
-        text = re.sub(r"(define\(`conf(CONNECTION_RATE_THROTTLE|BAD_RCPT_THROTTLE)|FEATURE\(`(connc|ratec)ontrol).*\n",
-                      "", text)
-        return text.replace("MAILER_DEFINITIONS\n", ONWARD % onward + lines + "MAILER_DEFINITIONS\n")
+        # the tests are in more of a hurry than people
+        text = re.sub(r"(define\(`conf(CONNECTION_RATE|BAD_RCPT)_THROTTLE|"
+                      r"FEATURE\(`(conncontrol|ratecontrol|greet_pause)).*\n", "", text)
+        return before_mailers(text, HERE + lines)
+
+    def submission(self, port, lines):
+        """Debian's submit.cf with these lines at the end, for the command sendmail."""
+        with open(self.path("usr/share/sendmail/cf/debian/submit.mc")) as f:
+            text = f.read()
+        self.make("submit", text.replace("FEATURE(`msp'", """define(`confDOMAIN_NAME', `mta.example.org')dnl
+define(`RELAY_MAILER_ARGS', `TCP $h %d')dnl
+FEATURE(`msp'""" % port) + lines)
 
     def serve(self, port, name="sendmail", queue="2s"):
         """A daemon of NAME.cf, and its queue runner."""

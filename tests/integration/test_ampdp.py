@@ -8,13 +8,13 @@ import ctypes
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 import unittest
 
+import ampdp
 import rig
 
 HOME = "/var/lib/amavis"
@@ -276,41 +276,14 @@ class Milter(unittest.TestCase):
     """amavisd-milter between Postfix and the daemon."""
 
     def chain(self, lua=None, options=(), config=""):
-        rig.need_root()
-        rig.need("amavisd-milter")
-        rig.make_user("amavis-test")
-        out = rig.Sink(self)
-        home = tempfile.mkdtemp(prefix="ampdp-test-")
-        self.addCleanup(shutil.rmtree, home, True)
-        shutil.chown(home, "amavis-test", "amavis-test")
-        daemon = rig.Daemon(self, forward=out.port, clamav=True, lua=lua, config="""
-[listener pdp]
-address = unix:%s/pdp.sock
-protocol = am.pdp
-mail_directory = %s
-%s""" % (home, home, config))
-        port = rig.free_port()
-        log = open(home + "/milter.log", "w")
-        self.addCleanup(log.close)
-        milter = subprocess.Popen(["setpriv", "--reuid=amavis-test", "--regid=amavis-test", "--clear-groups",
-                                   "/usr/sbin/amavisd-milter", "-f", "-s", "inet:%d@127.0.0.1" % port,
-                                   "-S", home + "/pdp.sock", "-w", home, "-p", home + "/pid", *options],
-                                  stdout=log, stderr=log)
-
-        def stop():
-            milter.send_signal(signal.SIGTERM)
-            try:
-                milter.wait(20)
-            except subprocess.TimeoutExpired:
-                milter.kill()
-                milter.wait()
-        self.addCleanup(stop)
-        rig.wait_for("amavisd-milter", lambda: rig.port_is_open(port))
+        out, milter = rig.Sink(self), ampdp.AmavisMilter(self)
+        daemon = rig.Daemon(self, forward=out.port, clamav=True, lua=lua, config=milter.config + config)
+        milter.start(*options)
         mta = rig.Postfix(self, extra="""
 smtpd_milters = inet:127.0.0.1:%d
 milter_default_action = tempfail
-""" % port)
-        return out, daemon, mta, home
+""" % milter.port)
+        return out, daemon, mta, milter.home
 
     def test_clean_mail_gets_our_fields(self):
         out, daemon, mta, home = self.chain()

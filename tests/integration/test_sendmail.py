@@ -3,6 +3,7 @@
 """docs/sendmail.md, pasted into the configuration of Debian's sendmail and run."""
 
 import base64
+import contextlib
 import os
 import re
 import shutil
@@ -10,9 +11,10 @@ import signal
 import subprocess
 import unittest
 
+import ampdp
 import page
 import rig
-from sendmail import Sendmail
+from sendmail import HERE, ONWARD, SENDMAIL, Sendmail, before_mailers
 
 EXE = rig.attachment("setup.exe", b"MZ" + bytes(600))
 VIRUS = rig.attachment("eicar.com", rig.EICAR)
@@ -43,8 +45,8 @@ class Chain(unittest.TestCase):
         self.sink, self.mta = rig.Sink(self), Sendmail(self)
         self.port, self.back, milter = rig.free_port(), rig.free_port(), rig.free_port()
         files = self.block(title, _10028=milter, _10025=self.back, **self.words())
-        self.amavisd(files["amavisd.conf"], **kw)
-        self.mta.make("sendmail", self.mta.debian(self.port, self.sink.port, files["sendmail.mc"] + more))
+        self.amavisd(files.get("amavisd.conf"), **kw)
+        self.mta.make("sendmail", self.mta.debian(self.port, ONWARD % self.sink.port + files["sendmail.mc"] + more))
         if password:
             self.mta.password("mta.example.org", *password)
         self.mta.serve(self.port)
@@ -159,7 +161,8 @@ class Milter(Chain):
         for line in ("MAIL FROM:<sender@example.org>", "RCPT TO:<rcpt@example.org>", "DATA"):
             self.assertRegex(client.command(line), "^[23]")
         for pid in rig.tree(self.daemon.process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # they end each other
+                os.kill(pid, signal.SIGKILL)
         client.send(rig.message().replace(b"\n", b"\r\n") + b".\r\n")
         self.assertRegex(client.reply(), "^451 ")
         self.assertEqual((self.sink.mails, self.mta.queued()), ([], []))
@@ -197,6 +200,7 @@ class Milter(Chain):
         client = rig.Client(self.port)
         self.addCleanup(client.close)
         word = base64.b64encode(b"\0fred\0secret").decode()
+        self.assertIn("AUTH PLAIN", client.hello, self.mta.log())
         self.assertRegex(client.command("AUTH PLAIN " + word), "^235 ")
         self.assertRegex(client.mail(rig.message()), "^250 ")
         event = self.daemon.event()
@@ -226,6 +230,158 @@ class Socket(Chain):
     def test_daemon_away_and_back(self):
         self.chain("By a Unix socket")
         self.away_and_back(r"^451 4\.3\.2 ")
+
+
+class Helper(Chain):
+    """amavisd-milter between sendmail and the daemon."""
+
+    def words(self):
+        self.helper = ampdp.AmavisMilter(self)
+        return {"_8892": self.helper.port}
+
+    def amavisd(self, conf, **kw):
+        super().amavisd(self.helper.config, forward=self.sink.port, **kw)
+        self.helper.start()
+
+    def test_verdicts(self):
+        self.chain("amavisd-milter", config="[policy]\nvirus_destiny = reject\n", lua=RULES)
+        self.assertRegex(self.send(rig.message(body="line\n" * 20000)), "^250 ")
+        data = self.sink.wait(1)[0][2]
+        self.assertIn(b"\nX-Virus-Scanned: amavisd", b"\n" + data)
+        self.assertTrue(data.endswith(b"line\r\n" * 20000))
+        event = self.daemon.event()
+        self.assertEqual((event["client"], event["helo"]), ("127.0.0.1", "client.example.org"))
+        self.assertIn(" %s: from=" % event["queue_id"], self.mta.log())
+        self.assertRegex(self.send(VIRUS), r"^554 5\.7\.0 ")
+        self.assertRegex(self.send(EXE), "^250 ")  # discarded
+        self.assertRegex(self.send(EXE, "rcpt@example.org", "lover@example.org"), "^250 ")
+        self.assertEqual(self.sink.wait(2)[1][1], ["lover@example.org"])
+        self.assertRegex(self.send(rig.message(), "moved@example.org"), "^250 ")
+        self.assertEqual(self.sink.wait(3)[2][1], ["elsewhere@example.org"])
+        self.assertRegex(self.send(rig.message(), "later@example.org"), "^450 4.7")
+        self.until_empty()
+
+    def test_daemon_away_and_back(self):
+        self.chain("amavisd-milter")
+        self.away_and_back("^451 ")
+
+
+class Two(Chain):
+    """A sendmail before the daemon, and one behind it."""
+
+    def chain(self, **kw):
+        self.sink, self.mta = rig.Sink(self), Sendmail(self)
+        self.port, self.back = rig.free_port(), rig.free_port()
+        # by name one host: what the page says of it is needed
+        self.daemon = rig.Daemon(self, forward=self.back, clamav=True, **kw,
+                                 fragments={"10-name.conf": "[amavisd]\nhostname = mta.example.org\n"})
+        files = self.block("Two sendmails", _10024=self.daemon.port, _10025=self.back)
+        self.mta.folder("var/spool/mqueue-rx", "root", "root", 0o750)
+        self.mta.make("sendmail-rx", self.mta.debian(self.port, files["sendmail-rx.mc"]))
+        self.mta.make("sendmail-tx", before_mailers(files["sendmail-tx.mc"], HERE + ONWARD % self.sink.port))
+        self.mta.serve(self.back, "sendmail-tx")
+        self.mta.serve(self.port, "sendmail-rx")
+
+    def until_empty(self):
+        super().until_empty("mqueue", "mqueue-rx")
+
+    def test_clean(self):
+        self.chain()
+        body = "gr\u00fc\u00dfe\n.dot\n"
+        for sender in ("sender@example.org", ""):
+            self.assertRegex(self.send(rig.message(body=body), "a@example.org", "root@mta.example.org", sender=sender),
+                             "^250 ")
+        self.sink.wait(2)
+        self.until_empty()
+        self.assertEqual({name: len(mails) for name, mails in self.received().items()}, {"a": 2, "root": 2})
+        for _, _, data in self.sink.mails:
+            self.assertEqual(data.count(b"X-Virus-Scanned: amavisd\r\n"), 1)
+            self.assertTrue(data.endswith(("\r\n\r\n" + body.replace("\n", "\r\n")).encode()))
+            self.assertEqual(len(re.findall(rb"^Received: ", data, re.M)), 3)
+        self.assertEqual(len(self.daemon.events()), 2)
+
+    def test_verdicts(self):
+        self.chain(lua=RULES, config="[policy]\nvirus_destiny = reject\n")
+        to = ["%s@example.org" % n for n in ("lover", "bounce", "rcpt")]
+        self.assertRegex(self.send(EXE, *to), "^250 ")
+        self.sink.wait(2)
+        self.until_empty()
+        self.assertEqual({n: len(m) for n, m in self.received().items()}, {"lover": 1, "sender": 1})
+        self.assertRegex(self.send(VIRUS), "^250 ")  # refused to the first sendmail, which tells the sender
+        self.sink.wait(3)
+        self.until_empty()
+        sender, recipients, data = self.sink.mails[2]
+        self.assertEqual((sender, recipients), ("", ["sender@example.org"]))
+        self.assertIn(b"554 5.7.0", data)
+
+    def test_daemon_away_and_back(self):
+        self.chain()
+        self.daemon.stop()
+        self.assertRegex(self.send(rig.message(subject="patience")), "^250 ")
+        rig.wait_for("a try", lambda: "Connection refused" in self.mta.log())
+        self.assertEqual(len(self.mta.queued("mqueue-rx")), 1)
+        self.daemon.start()
+        self.assertIn(b"Subject: patience", self.sink.wait(1)[0][2])
+        self.until_empty()
+        self.assertEqual(len(self.sink.mails), 1)
+
+    def test_second_away_and_back(self):
+        """The daemon keeps nothing: the mail stays with the first until the second has it."""
+        self.chain()
+        behind = self.mta.processes[0]
+        behind.terminate()
+        behind.wait(20)
+        self.assertRegex(self.send(rig.message()), "^250 ")
+        rig.wait_for("a try", lambda: re.search(r"stat=Deferred: 4\d\d 4\.\d\.\d", self.mta.log()))
+        self.assertEqual(len(self.mta.queued("mqueue-rx")), 1)
+        self.mta.serve(self.back, "sendmail-tx")
+        self.sink.wait(1)
+        self.until_empty()
+        self.assertEqual(len(self.sink.mails), 1)
+
+
+class Submission(Chain):
+    """The command sendmail, as a user without rights has it."""
+
+    def chain(self, **kw):
+        super().chain(**kw)
+        self.mta.submission(self.port, self.block("Mail of this machine")["submit.mc"])
+
+    def submit(self, data, *options):
+        done = self.mta.run(SENDMAIL, "-t", "-i", *options, input=data, uid=65534, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def until_submitted(self):
+        self.until_empty("mqueue", "mqueue-client")
+
+    def test_clean(self):
+        self.chain()
+        self.assertEqual(self.submit(rig.message(headers="Bcc: <b@example.org>\n", body="a\n.\nb\n")), (0, b""))
+        sender, recipients, data = self.sink.wait(1)[0]
+        self.assertEqual(sorted(recipients), ["b@example.org", "rcpt@example.org"])
+        self.assertTrue(data.endswith(b"\r\n\r\na\r\n.\r\nb\r\n"))
+        self.assertIn(b"\nX-Virus-Scanned: amavisd\r\n", b"\n" + data)
+        self.assertNotIn(b"Bcc:", data)
+        self.assertEqual(self.daemon.event()["sender"], "nobody@mta.example.org")
+        self.until_submitted()
+
+    def test_rejected_and_told(self):
+        self.chain(config="[policy]\nvirus_destiny = reject\n")
+        self.submit(VIRUS, "-f", "me@example.org")
+        sender, recipients, data = self.sink.wait(1)[0]  # a bounce, by the same way
+        self.assertEqual((sender, recipients), ("", ["me@example.org"]))
+        self.assertIn(b"554 5.7.0", data)
+        self.until_submitted()
+
+    def test_daemon_away_and_back(self):
+        self.chain()
+        self.daemon.stop()
+        self.assertEqual(self.submit(rig.message())[0], 0)
+        self.assertEqual((len(self.mta.queued("mqueue-client")), self.mta.queued(), self.sink.mails), (1, [], []))
+        self.daemon.start()
+        self.mta.run(SENDMAIL, "-Ac", "-q")
+        self.sink.wait(1)
+        self.until_submitted()
 
 
 del Chain
