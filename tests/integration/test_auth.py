@@ -106,6 +106,44 @@ class Server(Auth):
             self.assertNotIn("EXTERNAL", client.esmtp_features["auth"].split())
             self.assertEqual(client.docmd("AUTH", "EXTERNAL =")[0], 504)
 
+    def test_with(self):
+        """RFC 3848 and RFC 6531 3.7.3: how a mail came, in our Received field and in the log."""
+        sink, port = rig.Sink(self, keywords=("PIPELINING", "8BITMIME", "SMTPUTF8")), rig.free_port()
+        listener = "tls = starttls\ntls_certificate = %s\nauth = offered\nauth_without_tls = yes\n" % (
+            self.file("good"))
+        daemon = rig.Daemon(self, forward=sink.port, listener=listener,
+                            config="[listener lmtp]\naddress = 127.0.0.1:%d\nprotocol = lmtp\n%s"
+                                   "[amavisd]\nsasl_directory = %s\n" % (port, listener, self.sasl))
+        plain = base64.b64encode(b"\0fred\0" + PASSWORD.encode()).decode()
+        number = 0
+        for protocol in ("SMTP", "LMTP"):
+            for has_tls in (False, True):
+                for has_auth in (False, True):
+                    for is_utf8 in (False, True):
+                        number += 1
+                        word = ("UTF8" if is_utf8 else "E" if protocol == "SMTP" else "") + protocol + (
+                            "S" if has_tls else "") + ("A" if has_auth else "")
+                        with self.subTest(word=word):
+                            hello = ("EHLO" if protocol == "SMTP" else "LHLO") + " client.example.org"
+                            client = rig.Client(daemon.port if protocol == "SMTP" else port, hello)
+                            if has_tls:
+                                self.assertTrue(client.command("STARTTLS").startswith("220"))
+                                client.file.close()
+                                client.socket = self.context().wrap_socket(
+                                    client.socket, server_hostname="filter.example.org")
+                                client.file = client.socket.makefile("rb")
+                                client.command(hello)
+                            if has_auth:
+                                self.assertTrue(client.command("AUTH PLAIN " + plain).startswith("235"))
+                            client.command("MAIL FROM:<a@example.org>" + (" SMTPUTF8" if is_utf8 else ""))
+                            client.command("RCPT TO:<b@example.org>")
+                            client.command("DATA")
+                            client.send(rig.message().replace(b"\n", b"\r\n") + b".\r\n")
+                            self.assertTrue(client.reply().startswith("250"))
+                            client.close()
+                            self.assertIn(b"\twith %s id " % word.encode(), sink.wait(number)[-1][2])
+                            self.assertEqual(daemon.event(number)["protocol"], word)
+
     def test_needs_tls(self):
         daemon = rig.Daemon(self, listener="auth = offered\n", start=False)
         result = daemon.ctl("config", "check", check=False)

@@ -201,6 +201,81 @@ class In(unittest.TestCase):
         print("       %d cells in %.0f s" % (len(cells), time.monotonic() - begin))
 
 
+class Asked(unittest.TestCase):
+    """Clients of milter and AM.PDP that are broken: they have their mail still, so nothing may be left of
+    it here."""
+
+    def packets(self):
+        def packet(command, data=b""):
+            return struct.pack(">I", len(data) + 1) + command + data
+
+        head, body = TEXT.split(b"\r\n\r\n", 1)
+        fields = [packet(b"L", line.replace(b": ", b"\0", 1) + b"\0") for line in head.split(b"\r\n")]
+        return [packet(b"O", struct.pack(">III", 6, 0x1ff, 0)),
+                packet(b"C", b"mx.example.org\0" + b"4" + struct.pack(">H", 4711) + b"192.0.2.7\0"),
+                packet(b"H", b"mx.example.org\0"), packet(b"M", b"<sender@example.org>\0"),
+                packet(b"R", b"<rcpt@example.org>\0"), b"".join(fields), packet(b"N"), packet(b"B", body),
+                packet(b"E")]
+
+    def lines(self, path):
+        return [line.encode() + b"\r\n" for line in (
+            "request=AM.PDP", "sender=<sender@example.org>", "recipient=<rcpt@example.org>",
+            "mail_file=" + path, "tempdir_removed_by=client", "")]
+
+    def fault(self, s, fault):
+        if fault == "reset":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif fault == "half_close":
+            s.shutdown(socket.SHUT_WR)
+        elif fault == "garbage":
+            try:
+                for _ in range(50):
+                    s.sendall(b"\xff\0" + os.urandom(200))
+                s.shutdown(socket.SHUT_WR)  # what looks like half a packet is waited for
+            except OSError:
+                pass
+        if fault in ("half_close", "stall", "garbage"):
+            try:
+                while s.recv(65536):
+                    pass
+            except ConnectionResetError:
+                pass
+        s.close()
+
+    def test_matrix(self):
+        sink, ports = rig.Sink(self), {"milter": rig.free_port(), "am.pdp": rig.free_port()}
+        daemon = rig.Daemon(self, forward=sink.port, start=False)
+        path = daemon.dir + "/mails/mail"
+        os.mkdir(daemon.dir + "/mails")
+        with open(path, "wb") as f:
+            f.write(TEXT)
+        shutil.chown(path, daemon.user)
+        with open(daemon.conf, "a") as f:
+            f.write("".join("[listener %s]\naddress = 127.0.0.1:%d\nprotocol = %s\nidle_time = 2s\n"
+                            "mail_directory = %s/mails\n" % (name, port, name, daemon.dir)
+                            for name, port in ports.items()))
+        daemon.start()
+        dialogues = {"milter": self.packets(), "am.pdp": self.lines(path)}
+        cells = [(protocol, n, is_cut, fault) for protocol, parts in dialogues.items()
+                 for n in range(1, len(parts) + 1) for is_cut in (False, True)
+                 for fault in ("close", "reset", "half_close", "stall", "garbage")
+                 if len(parts[n - 1]) > 2 or not is_cut]
+
+        def run(protocol, n, is_cut, fault):
+            data = b"".join(dialogues[protocol][:n])
+            s = socket.create_connection(("127.0.0.1", ports[protocol]), 20)
+            s.sendall(data[:-2] if is_cut else data)
+            self.fault(s, fault)
+        run_cells(self, run, cells)
+        self.assertRegex(rig.send(daemon.port, rig.message()), "^250")
+        rig.wait_for("all to be gone", lambda: not any(
+            daemon.status()["statistics"][key] for key in ("connections", "mails_in_work")))
+        self.assertEqual(len(sink.mails), 1, "clients deliver themselves")
+        self.assertTrue(os.path.exists(path))
+        self.assertEqual([name for name in os.listdir(daemon.spool) if not name.startswith("work-")], [])
+        self.assertNotIn("session ended", daemon.log_text())
+
+
 # ---- next hops ----
 
 class Hop(rig.Sink):
