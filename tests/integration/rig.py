@@ -43,16 +43,23 @@ def need_root():
 
 # Below the ports that the kernel gives to connections, so that none is taken between here and its use.
 PORTS = itertools.count(int(os.environ.get("AM_TEST_PORTS", "10000")))
+MARKS = []
 
 
 def free_port():
+    """A port that nobody listens on, and that no other run of these tests is given while this one lasts: the same
+    port of UDP, which nobody needs, is ours."""
     for port in PORTS:
-        with socket.socket() as s:
-            try:
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket() as s:
                 s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
+        except OSError:
+            mark.close()
+            continue
+        MARKS.append(mark)
+        return port
 
 
 def wait_for(what, condition, seconds=30, step=0.05):
