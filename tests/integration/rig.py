@@ -675,6 +675,15 @@ postlog unix-dgram n - n - 1 postlogd
             shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class Mute:
+    """Takes connections and says nothing."""
+
+    def __init__(self, case):
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = self.socket.getsockname()[1]
+        case.addCleanup(self.socket.close)
+
+
 class Spamd:
     """A real spamd, local rules only."""
 
