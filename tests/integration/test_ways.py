@@ -11,6 +11,7 @@ import struct
 import unittest
 
 import rig
+import test_faults
 
 MAIL = rig.message().replace(b"\n", b"\r\n")
 
@@ -50,22 +51,33 @@ class Client(rig.Client):
         self.hello = self.command(hello)
 
 
-def by_smtp(address):
+def by_smtp(address, mail=MAIL):
     client = Client(address, "EHLO client.example.org")
-    reply = client.mail(MAIL)
+    reply = client.mail(mail)
     client.close()
     return reply[:3]
 
 
-def by_lmtp(address):
+def by_chunks(address, mail=MAIL):
+    client = Client(address, "EHLO client.example.org")
+    client.command("MAIL FROM:<sender@example.org>")
+    client.command("RCPT TO:<rcpt@example.org>")
+    client.send(b"BDAT %d LAST\r\n" % len(mail) + mail)
+    reply = client.reply()
+    client.close()
+    return reply[:3]
+
+
+def by_lmtp(address, mail=MAIL):
     client = Client(address, "LHLO client.example.org")
-    reply = client.mail(MAIL, lmtp=True)[0]
+    reply = client.mail(mail, lmtp=True)[0]
     client.close()
     return reply[:3]
 
 
-def by_milter(address):
-    """As an MTA that asks for no more than it has to; the answer to the end of the mail."""
+def by_milter(address, mail=MAIL):
+    """As an MTA that asks for no more than it has to; the answer to the end of the mail, that of the
+    body when it comes before."""
     s = connect(address)
 
     def packet(command, data=b""):
@@ -78,21 +90,24 @@ def by_milter(address):
 
     packet(b"O", struct.pack(">III", 6, 0x1ff, 0))
     assert answer()[0] == b"O"
-    head, body = MAIL.split(b"\r\n\r\n", 1)
+    head, body = mail.split(b"\r\n\r\n", 1)
     for command, data in [(b"C", b"mx.example.org\0" + b"4" + struct.pack(">H", 4711) + b"192.0.2.7\0"),
                           (b"H", b"mx.example.org\0"), (b"M", b"<sender@example.org>\0"),
                           (b"R", b"<rcpt@example.org>\0")] + \
                          [(b"L", line.replace(b": ", b"\0", 1) + b"\0") for line in head.split(b"\r\n")] + \
-                         [(b"N", b""), (b"B", body)]:
+                         [(b"N", b"")] + [(b"B", body[at:at + 65535]) for at in range(0, len(body), 65535)]:
         packet(command, data)
-        got = answer()[0]
+        got, text = answer()
+        if command == b"B" and got != b"c":
+            s.close()
+            return text[:3].decode() if got == b"y" else got.decode()
         assert got == b"c", (command, got)
     packet(b"E")
     while True:
         command, data = answer()
         if command not in b"hmip+-b":
             s.close()
-            return command.decode()
+            return data[:3].decode() if command == b"y" else command.decode()
 
 
 def by_am_pdp(address, path):
@@ -150,6 +165,35 @@ class In(unittest.TestCase):
                     if name.endswith("ip6"):
                         self.assertIn(b"([IPv6:::1])", received)
         self.assertEqual(os.stat(daemon.run + "/smtp.sock").st_mode & 0o777, 0o660)
+
+    def test_full_disk(self):
+        """By each way a mail that does not fit is put off, in so many words, and a small one is taken."""
+        spool = test_faults.Disk.mount(self, "3m")
+        sink, ports = rig.Sink(self), {name: rig.free_port() for name in ("lmtp", "milter", "am.pdp")}
+        daemon = rig.Daemon(self, forward=sink.port, spool=spool, start=False)
+        mails = daemon.dir + "/mails"
+        os.mkdir(mails)
+        big = MAIL + (b"y" * 75 + b"\r\n") * 100000
+        for name, data in (("mail", MAIL), ("big", big)):
+            with open(mails + "/" + name, "wb") as f:
+                f.write(data)
+            shutil.chown(mails + "/" + name, daemon.user)
+        with open(daemon.conf, "a") as f:
+            f.write("".join("[listener %s]\naddress = 127.0.0.1:%d\nprotocol = %s\nmail_directory = %s\n" %
+                            (name, port, name, mails) for name, port in ports.items()))
+        daemon.start()
+        ports["smtp"] = daemon.port
+        for name, ask, good, bad in (("smtp", by_smtp, "250", "452"), ("smtp", by_chunks, "250", "452"),
+                                     ("lmtp", by_lmtp, "250", "452"), ("milter", by_milter, "c", "452"),
+                                     ("am.pdp", by_am_pdp, "continue", "tempfail")):
+            with self.subTest(name=name, ask=ask.__name__):
+                before = daemon.log_text().count("No space left on device")
+                address = ("127.0.0.1", ports[name])
+                is_file = ask == by_am_pdp
+                self.assertEqual(ask(address, mails + "/big" if is_file else big), bad)
+                self.assertGreater(daemon.log_text().count("No space left on device"), before)
+                self.assertEqual(ask(address, mails + "/mail" if is_file else MAIL), good)
+        self.assertTrue(all(mail[2].endswith(b"Hello, world.\r\n") for mail in sink.mails))
 
     def test_greeting_and_keywords(self):
         sink = rig.Sink(self)
