@@ -221,6 +221,41 @@ class Many(unittest.TestCase):
             daemon.port, rig.message()).startswith("250"))
         self.assertEqual(len(sink.mails), 2)
 
+    def test_no_descriptors_left_for_others(self):
+        """Clients of milter and AM.PDP hear nothing, as nothing can be said unasked: they are closed, and
+        later served again."""
+        sink, ports = rig.Sink(self), {"milter": rig.free_port(), "am.pdp": rig.free_port()}
+        daemon = rig.Daemon(self, forward=sink.port, config="".join(
+            "[listener %s]\naddress = 127.0.0.1:%d\nprotocol = %s\n" % (name, port, name)
+            for name, port in ports.items()))
+        rig.send(daemon.port, rig.message())
+        session = daemon.status()["session_pids"][0]
+        used = max(int(fd) for fd in os.listdir("/proc/%d/fd" % session))
+        rig.need("setpriv", "prlimit")
+        subprocess.run((["setpriv", "--reuid", daemon.user, "--regid", daemon.user, "--clear-groups"]
+                        if os.geteuid() == 0 else []) +
+                       ["prlimit", "--pid", str(session), "--nofile=%d:" % (used + 10)], check=True)
+        for name, port in ports.items():
+            with self.subTest(name=name):
+                clients = []
+                for _ in range(30):
+                    clients.append(socket.create_connection(("127.0.0.1", port), 5))
+                    clients[-1].settimeout(0.1)
+                refused = 0
+                for client in clients:
+                    try:
+                        refused += client.recv(10) == b""
+                    except socket.timeout:
+                        pass
+                    except ConnectionResetError:
+                        refused += 1
+                self.assertGreater(refused, 10)
+                self.assertLess(refused, 30)
+                for client in clients:
+                    client.close()
+                rig.wait_for("a mail to pass again", lambda: rig.send(
+                    daemon.port, rig.message()).startswith("250"))
+
     def test_limits_of_one_client(self):
         sink = rig.Sink(self)
         daemon = rig.Daemon(self, forward=sink.port, listener=(

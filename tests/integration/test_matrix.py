@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import shutil
 import socket
+import ssl
 import struct
 import tempfile
 import time
@@ -201,6 +202,49 @@ class In(unittest.TestCase):
         print("       %d cells in %.0f s" % (len(cells), time.monotonic() - begin))
 
 
+class Early(unittest.TestCase):
+    """What can go wrong before there is a greeting: in a TLS handshake, in a PROXY header."""
+    HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 100  # the begin of a ClientHello
+    PROXY2 = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1, 0, 25, 0, 25])
+
+    def test_matrix(self):
+        sink, ports = rig.Sink(self), {"implicit": rig.free_port(), "proxied": rig.free_port()}
+        daemon = rig.Daemon(self, forward=sink.port, config=(
+            "[listener implicit]\naddress = 127.0.0.1:%d\nidle_time = 2s\ntls = implicit\ntls_certificate = %s\n"
+            "[listener proxied]\naddress = 127.0.0.1:%d\nidle_time = 2s\nproxy_protocol = yes\n" % (
+                ports["implicit"], Certificate.path(), ports["proxied"])))
+        begins = [("implicit", b""), ("implicit", self.HELLO[:3]), ("implicit", self.HELLO),
+                  ("implicit", b"EHLO client.example.org\r\n")]
+        begins += [("proxied", data) for data in (b"", b"PROX", b"PROXY TCP4 192.0.2.7 127.0.0.1 25 ",
+                                                  self.PROXY2[:12], self.PROXY2[:-1], b"EHLO x\r\n",
+                                                  self.PROXY2 + b"EHLO x\r\n")]
+        cells = [(name, data, fault) for name, data in begins
+                 for fault in ("close", "reset", "half_close", "stall", "garbage")]
+
+        def run(name, data, fault):
+            s = socket.create_connection(("127.0.0.1", ports[name]), 20)
+            s.sendall(data)
+            Asked.fault(self, s, fault)
+        begin = time.monotonic()
+        run_cells(self, run, cells)
+        self.assertLess(time.monotonic() - begin, 10)
+        rig.wait_for("all to be gone", lambda: not any(
+            daemon.status()["statistics"][key] for key in ("connections", "mails_in_work")))
+        context = ssl.create_default_context(cafile=Certificate.directory + "/ca.pem")
+        for name in ports:
+            client = rig.Client.__new__(rig.Client)
+            client.socket = socket.create_connection(("127.0.0.1", ports[name]), 20)
+            if name == "implicit":
+                client.socket = context.wrap_socket(client.socket, server_hostname="filter.example.org")
+            else:
+                client.send(self.PROXY2)
+            client.file = client.socket.makefile("rb")
+            client.reply()
+            client.command("EHLO client.example.org")
+            self.assertRegex(client.mail(rig.message()), "^250")
+            client.close()
+
+
 class Asked(unittest.TestCase):
     """Clients of milter and AM.PDP that are broken: they have their mail still, so nothing may be left of
     it here."""
@@ -326,6 +370,20 @@ class HopSession(rig.SinkSession):
             return self.inside()
         return super().data(sender, recipients, lmtp)
 
+    def answer(self, verb, default):
+        fault = self.server.script.get(verb)
+        if fault == "drip":  # each byte in time, the reply never
+            for byte in b"250 2.0.0 in my own time\r\n":
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(0.2)
+            return None
+        if fault == "endless":
+            for _ in range(100000):
+                self.wfile.write(b"250-there is more\r\n")
+            return None
+        return super().answer(verb, default)
+
     def take(self, data, sender, recipients, lmtp):
         """Keeps what it is going to confirm, before it does so; one recipient is enough here."""
         if "dot" not in self.server.script:
@@ -342,7 +400,7 @@ class HopSession(rig.SinkSession):
 ALL = ("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8", "AUTH PLAIN",
        "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")
 LATER, NEVER, CLOSING = "450 4.2.0 later", "554 5.7.1 never", "421 4.3.2 closing"
-FAULTS = (LATER, NEVER, CLOSING, "drop", "stall", "garbage")
+FAULTS = (LATER, NEVER, CLOSING, "drop", "stall", "garbage", "drip", "endless")
 AUTHED = {"AUTH": "235 2.7.0 welcome"}
 
 
