@@ -8,16 +8,15 @@
 
 #include "master/status.h"
 
-#include <json-glib/json-glib.h>
 #include <unistd.h>
 
+#include "log/json.h"
 #include "master/listeners.h"
 
 static void
 status_add_pids(JsonBuilder *builder, GPtrArray *children, AmRole role, const char *name)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_array(builder);
+	am_json_list(builder, name);
 	for (guint i = 0; i < children->len; i++) {
 		const AmProcess *child = g_ptr_array_index(children, i);
 		if (child->role == role)
@@ -27,31 +26,16 @@ status_add_pids(JsonBuilder *builder, GPtrArray *children, AmRole role, const ch
 }
 
 static void
-status_add_string(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_string_value(builder, value);
-}
-
-static void
-status_add_int(JsonBuilder *builder, const char *name, gint64 value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-static void
 status_add_listeners(JsonBuilder *builder, const AmGeneration *generation)
 {
-	json_builder_set_member_name(builder, "listeners");
-	json_builder_begin_array(builder);
+	am_json_list(builder, "listeners");
 	for (guint i = 0; generation != NULL && i < generation->listeners->len; i++) {
 		const AmListener *listener = g_ptr_array_index(generation->listeners, i);
 		g_autofree char *address = am_listener_bound_address(listener);
 		json_builder_begin_object(builder);
-		status_add_string(builder, "name", listener->name);
-		status_add_string(builder, "address", address);
-		status_add_string(builder, "protocol", listener->protocol);
+		am_json_text(builder, "name", listener->name);
+		am_json_text(builder, "address", address);
+		am_json_text(builder, "protocol", listener->protocol);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -96,8 +80,7 @@ status_add_statistics(JsonBuilder *builder, const AmStatistics *statistics)
 	for (guint i = 0; i < G_N_ELEMENTS(counters); i++) {
 		const gint64 *counter = (const gint64 *)(gconstpointer)((const char *)statistics +
 									counters[i].offset);
-		status_add_int(builder, counters[i].name,
-			       __atomic_load_n(counter, __ATOMIC_RELAXED));
+		am_json_int(builder, counters[i].name, __atomic_load_n(counter, __ATOMIC_RELAXED));
 	}
 	json_builder_end_object(builder);
 }
@@ -109,15 +92,14 @@ am_master_status(const AmSupervisor *supervisor, const AmStatistics *statistics,
 	GPtrArray *children = am_supervisor_children(supervisor);
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 	json_builder_begin_object(builder);
-	status_add_string(builder, "version", PACKAGE_VERSION);
-	status_add_int(builder, "pid", getpid());
-	status_add_int(builder, "generation", generation != NULL ? generation->number : 0);
-	status_add_int(builder, "uptime_s", (g_get_monotonic_time() - started_us) / G_USEC_PER_SEC);
+	am_json_text(builder, "version", PACKAGE_VERSION);
+	am_json_int(builder, "pid", getpid());
+	am_json_int(builder, "generation", generation != NULL ? generation->number : 0);
+	am_json_int(builder, "uptime_s", (g_get_monotonic_time() - started_us) / G_USEC_PER_SEC);
 	status_add_pids(builder, children, AM_ROLE_SESSION, "session_pids");
 	status_add_pids(builder, children, AM_ROLE_ZYGOTE, "content_pids");
 	status_add_listeners(builder, generation);
 	status_add_statistics(builder, statistics);
 	json_builder_end_object(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	return json_to_string(root, FALSE);
+	return am_json_to_string(builder, FALSE);
 }

@@ -9,10 +9,9 @@
 
 #include <config.h>
 
-#include <json-glib/json-glib.h>
-
 #include "pipeline/record.h"
 
+#include "log/json.h"
 #include "mail/address.h"
 
 typedef struct {
@@ -44,34 +43,6 @@ json_text(Json *json, const char *name, const char *text)
 {
 	json_key(json, name);
 	json_value(json, text);
-}
-
-static void
-json_int(Json *json, const char *name, gint64 value)
-{
-	json_key(json, name);
-	(void)json_builder_add_int_value(json->b, value);
-}
-
-static void
-json_double(Json *json, const char *name, double value)
-{
-	json_key(json, name);
-	(void)json_builder_add_double_value(json->b, value);
-}
-
-static void
-json_bool(Json *json, const char *name, gboolean value)
-{
-	json_key(json, name);
-	(void)json_builder_add_boolean_value(json->b, value);
-}
-
-static void
-json_null(Json *json, const char *name)
-{
-	json_key(json, name);
-	(void)json_builder_add_null_value(json->b);
 }
 
 static void
@@ -139,11 +110,11 @@ json_part(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 	json_text(json, "type", part->type);
 	json_text(json, "short_type", part->short_type);
 	json_text(json, "name", part->name);
-	json_int(json, "size", (gint64)part->size);
+	am_json_int(json->b, "size", (gint64)part->size);
 	json_text(json, "digest", part->digest);
-	json_bool(json, "encrypted", (part->flags & AM_PART_ENCRYPTED) != 0);
-	json_bool(json, "undecoded", (part->flags & AM_PART_UNDECODED) != 0);
-	json_bool(json, "ambiguous", (part->flags & AM_PART_AMBIGUOUS) != 0);
+	am_json_bool(json->b, "encrypted", (part->flags & AM_PART_ENCRYPTED) != 0);
+	am_json_bool(json->b, "undecoded", (part->flags & AM_PART_UNDECODED) != 0);
+	am_json_bool(json->b, "ambiguous", (part->flags & AM_PART_AMBIGUOUS) != 0);
 	if (part->reason != NULL && *part->reason != '\0')
 		json_text(json, "reason", part->reason);
 }
@@ -174,7 +145,7 @@ json_finding(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 	if (finding->part >= 0 && (guint)finding->part < parts->len)
 		json_text(json, "part", ((AmReportPart *)parts->pdata[finding->part])->path);
 	else
-		json_null(json, "part");
+		am_json_null(json->b, "part");
 	json_text(json, "detail", finding->detail);
 }
 
@@ -184,7 +155,7 @@ json_defect(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 	const AmHeaderDefect *defect = item;
 	json_text(json, "kind", defect->kind);
 	json_text(json, "field", defect->field);
-	json_int(json, "position", (gint64)defect->position);
+	am_json_int(json->b, "position", (gint64)defect->position);
 	json_text(json, "section", defect->section);
 	json_text(json, "detail", defect->detail);
 }
@@ -194,7 +165,7 @@ json_scanner(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
 	const AmScanTime *scanner = item;
 	json_text(json, "scanner", scanner->scanner);
-	json_double(json, "ms", scanner->duration_us / 1000.0);
+	am_json_double(json->b, "ms", scanner->duration_us / 1000.0);
 }
 
 static void
@@ -210,7 +181,7 @@ json_test(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 {
 	const AmTest *test = item;
 	json_text(json, "name", test->name);
-	json_double(json, "points", test->points);
+	am_json_double(json->b, "points", test->points);
 	json_text(json, "scanner", test->scanner);
 }
 
@@ -219,9 +190,9 @@ json_spam(Json *json)
 {
 	json_open(json, "spam");
 	if (json->report->is_scored)
-		json_double(json, "score", json->report->score);
+		am_json_double(json->b, "score", json->report->score);
 	else
-		json_null(json, "score");
+		am_json_null(json->b, "score");
 	json_objects(json, "tests", json->report->tests, json_test);
 	json_close(json);
 }
@@ -232,7 +203,7 @@ static void
 json_reply(Json *json, const char *name, const AmReply *reply)
 {
 	if (reply == NULL) {
-		json_null(json, name);
+		am_json_null(json->b, name);
 		return;
 	}
 	g_autofree char *text = am_reply_to_string(reply);
@@ -285,13 +256,13 @@ json_disposition(Json *json, const AmDisposition *disposition)
 	if (disposition->blocking != AM_CATEGORY_NONE)
 		json_text(json, "blocking", am_category_name(disposition->blocking));
 	else
-		json_null(json, "blocking");
+		am_json_null(json->b, "blocking");
 	json_text(json, "destiny", am_destiny_name(disposition->destiny));
 	json_text(json, "reason", disposition->reason);
 	if (*disposition->banned_rule != '\0')
 		json_text(json, "banned_rule", disposition->banned_rule);
 	if (json->report->is_scored)
-		json_double(json, "score", disposition->score);
+		am_json_double(json->b, "score", disposition->score);
 	json_reply(json, "reply", disposition->reply);
 	json_text(json, "route", disposition->route);
 	json_edits(json, disposition->edits);
@@ -327,12 +298,12 @@ json_timing(Json *json)
 	const AmRecord *record = json->record;
 	json_open(json, "timing"); /* milliseconds */
 	for (guint i = 0; i < AM_N_STAGES; i++)
-		json_double(json, stages[i], record->stage_us[i] / 1000.0);
+		am_json_double(json->b, stages[i], record->stage_us[i] / 1000.0);
 	if (record->mail->report != NULL) {
-		json_double(json, "worker_decode", json->report->decode_us / 1000.0);
-		json_double(json, "worker_scan", json->report->scan_us / 1000.0);
+		am_json_double(json->b, "worker_decode", json->report->decode_us / 1000.0);
+		am_json_double(json->b, "worker_scan", json->report->scan_us / 1000.0);
 	}
-	json_double(json, "total", record->total_us / 1000.0);
+	am_json_double(json->b, "total", record->total_us / 1000.0);
 	json_close(json);
 }
 
@@ -381,13 +352,13 @@ json_record(Json *json)
 	json_text(json, "mail_id", record->mail->id);
 	json_text(json, "status", am_record_status(record));
 	json_text(json, "category", am_category_name(am_record_category(record)));
-	json_int(json, "size", (gint64)am_spool_size(record->mail->spool));
+	am_json_int(json->b, "size", (gint64)am_spool_size(record->mail->spool));
 	json_envelope(json, record->mail->envelope);
 	json_head(json);
 	json_content(json);
 	json_objects(json, "parts", report->parts, json_part);
 	json_objects(json, "findings", report->findings, json_finding);
-	json_int(json, "findings_lost", report->n_findings_lost);
+	am_json_int(json->b, "findings_lost", report->n_findings_lost);
 	json_objects(json, "header_defects", report->defects, json_defect);
 	json_objects(json, "signatures", NULL, NULL);
 	json_spam(json);
@@ -401,7 +372,7 @@ json_record(Json *json)
 	json_text(json, "dsn_queue_id", record->dsn_queue_id);
 	json_text(json, "failure", record->failure);
 	json_timing(json);
-	json_int(json, "omitted", json->n_omitted);
+	am_json_int(json->b, "omitted", json->n_omitted);
 	json_close(json);
 }
 
@@ -416,8 +387,7 @@ json_write(const AmRecord *record, guint max_items, gboolean pretty)
 		      .report = report != NULL ? report : &none,
 		      .max_items = max_items };
 	json_record(&json);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	return json_to_string(root, pretty);
+	return am_json_to_string(builder, pretty);
 }
 
 char *

@@ -8,10 +8,10 @@
 
 #include "tools/tool.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "log/json.h"
 #include "master/check.h"
 
 static void
@@ -38,21 +38,12 @@ config_json_key(const AmConfigGroup *group, const AmSettingSpec *spec, const cha
 {
 	JsonBuilder *builder = user_data;
 	json_builder_begin_object(builder);
-	json_builder_set_member_name(builder, "group");
-	json_builder_add_string_value(builder, am_config_group_kind(group));
-	json_builder_set_member_name(builder, "name");
-	json_builder_add_string_value(builder, am_config_group_name(group));
-	json_builder_set_member_name(builder, "key");
-	json_builder_add_string_value(builder, spec->name);
-	json_builder_set_member_name(builder, "value");
-	if (value == NULL)
-		json_builder_add_null_value(builder);
-	else
-		json_builder_add_string_value(builder, value);
-	json_builder_set_member_name(builder, "file");
-	json_builder_add_string_value(builder, line > 0 ? file : "");
-	json_builder_set_member_name(builder, "line");
-	json_builder_add_int_value(builder, line);
+	am_json_text(builder, "group", am_config_group_kind(group));
+	am_json_text(builder, "name", am_config_group_name(group));
+	am_json_text(builder, "key", spec->name);
+	am_json_text(builder, "value", value);
+	am_json_text(builder, "file", line > 0 ? file : "");
+	am_json_int(builder, "line", line);
 	json_builder_end_object(builder);
 }
 
@@ -68,8 +59,7 @@ config_show(const AmConfig *config, gboolean is_json)
 	json_builder_begin_array(builder);
 	am_config_foreach(config, config_json_key, builder);
 	json_builder_end_array(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
+	g_autofree char *text = am_json_to_string(builder, TRUE);
 	printf("%s\n", text);
 }
 

@@ -8,9 +8,9 @@
 
 #include "tools/tool.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 
+#include "log/json.h"
 #include "plugin/registry.h"
 
 static const struct {
@@ -75,35 +75,24 @@ plugins_print(AmRegistry *registry)
 }
 
 static void
-plugins_json_member(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	if (value == NULL)
-		json_builder_add_null_value(builder);
-	else
-		json_builder_add_string_value(builder, value);
-}
-
-static void
 plugins_json_instances(JsonBuilder *builder, AmRegistry *registry, const AmLoadedPlugin *plugin)
 {
 	GPtrArray *instances = am_registry_all(registry);
-	json_builder_set_member_name(builder, "instances");
-	json_builder_begin_array(builder);
+	am_json_list(builder, "instances");
 	for (guint i = 0; i < instances->len; i++) {
 		const AmInstance *instance = instances->pdata[i];
 		if (instance->plugin != plugin)
 			continue;
 		g_autofree char *kind = plugins_kinds(instance->kind);
 		json_builder_begin_object(builder);
-		plugins_json_member(builder, "kind", kind);
-		plugins_json_member(builder, "name", instance->name);
+		am_json_text(builder, "kind", kind);
+		am_json_text(builder, "name", instance->name);
 		json_builder_set_member_name(builder, "settings");
 		json_builder_begin_object(builder);
 		for (const AmSettingSpec *spec = plugin->plugin.settings;
 		     spec != NULL && spec->name != NULL; spec++)
-			plugins_json_member(builder, spec->name,
-					    am_config_raw(instance->group, spec->name, NULL, NULL));
+			am_json_text(builder, spec->name,
+				     am_config_raw(instance->group, spec->name, NULL, NULL));
 		json_builder_end_object(builder);
 		json_builder_end_object(builder);
 	}
@@ -120,19 +109,18 @@ plugins_print_json(AmRegistry *registry)
 		const AmLoadedPlugin *plugin = plugins->pdata[i];
 		g_autofree char *kind = plugins_kinds(plugin->plugin.kinds);
 		json_builder_begin_object(builder);
-		plugins_json_member(builder, "name", plugin->plugin.name);
-		plugins_json_member(builder, "version", plugin->plugin.version);
-		plugins_json_member(builder, "summary", plugin->plugin.summary);
-		plugins_json_member(builder, "licence", plugin->plugin.licence);
-		plugins_json_member(builder, "path", plugin->path);
-		plugins_json_member(builder, "kinds", kind);
-		plugins_json_member(builder, "runs_in", plugins_where(plugin->plugin.caps));
+		am_json_text(builder, "name", plugin->plugin.name);
+		am_json_text(builder, "version", plugin->plugin.version);
+		am_json_text(builder, "summary", plugin->plugin.summary);
+		am_json_text(builder, "licence", plugin->plugin.licence);
+		am_json_text(builder, "path", plugin->path);
+		am_json_text(builder, "kinds", kind);
+		am_json_text(builder, "runs_in", plugins_where(plugin->plugin.caps));
 		plugins_json_instances(builder, registry, plugin);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
+	g_autofree char *text = am_json_to_string(builder, TRUE);
 	printf("%s\n", text);
 }
 

@@ -10,11 +10,11 @@
 #include "tools/tool.h"
 
 #include <errno.h>
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "log/json.h"
 #include "mail/fd.h"
 #include "mail/spool.h"
 #include "plugin/registry.h"
@@ -70,8 +70,7 @@ quarantine_json_address(JsonBuilder *builder, const char *address)
 static void
 quarantine_json_list(JsonBuilder *builder, const char *name, char **addresses)
 {
-	json_builder_set_member_name(builder, name);
-	json_builder_begin_array(builder);
+	am_json_list(builder, name);
 	for (; addresses != NULL && *addresses != NULL; addresses++)
 		quarantine_json_address(builder, *addresses);
 	json_builder_end_array(builder);
@@ -81,20 +80,15 @@ static void
 quarantine_json(JsonBuilder *builder, const AmStoredMail *mail)
 {
 	json_builder_begin_object(builder);
-	json_builder_set_member_name(builder, "id");
-	json_builder_add_string_value(builder, mail->id);
-	json_builder_set_member_name(builder, "time");
-	json_builder_add_int_value(builder, mail->time);
-	json_builder_set_member_name(builder, "category");
-	json_builder_add_string_value(builder, mail->category);
-	json_builder_set_member_name(builder, "size");
-	json_builder_add_int_value(builder, (gint64)mail->size);
+	am_json_text(builder, "id", mail->id);
+	am_json_int(builder, "time", mail->time);
+	am_json_text(builder, "category", mail->category);
+	am_json_int(builder, "size", (gint64)mail->size);
 	json_builder_set_member_name(builder, "sender");
 	quarantine_json_address(builder, mail->sender);
 	quarantine_json_list(builder, "recipients", mail->recipients);
 	quarantine_json_list(builder, "blocked", mail->blocked);
-	json_builder_set_member_name(builder, "subject");
-	json_builder_add_string_value(builder, mail->subject);
+	am_json_text(builder, "subject", mail->subject);
 	json_builder_end_object(builder);
 }
 
@@ -115,8 +109,7 @@ quarantine_list(Quarantine *q, char **ids G_GNUC_UNUSED, GError **error)
 	for (guint i = 0; i < mails->len; i++)
 		quarantine_json(builder, mails->pdata[i]);
 	json_builder_end_array(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
+	g_autofree char *text = am_json_to_string(builder, TRUE);
 	printf("%s\n", text);
 	return 0;
 }

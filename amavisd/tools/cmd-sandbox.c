@@ -9,12 +9,12 @@
 #include "tools/tool.h"
 
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "content/sandbox-probe.h"
 #include "content/worker.h"
+#include "log/json.h"
 #include "mail/error.h"
 
 typedef struct {
@@ -121,38 +121,16 @@ sandbox_print(const Sandbox *sandbox, const char *setting)
 }
 
 static void
-json_text(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_string_value(builder, value);
-}
-
-static void
-json_flag(JsonBuilder *builder, const char *name, gboolean value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_boolean_value(builder, value);
-}
-
-static void
-json_number(JsonBuilder *builder, const char *name, guint64 value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, (gint64)value);
-}
-
-static void
 sandbox_json_probes(JsonBuilder *builder, const Sandbox *sandbox)
 {
-	json_builder_set_member_name(builder, "checks");
-	json_builder_begin_array(builder);
+	am_json_list(builder, "checks");
 	for (guint i = 0; i < sandbox->probes->len; i++) {
 		const AmSandboxProbe *probe = sandbox->probes->pdata[i];
 		json_builder_begin_object(builder);
-		json_text(builder, "name", probe->name);
-		json_text(builder, "result", probe->result);
-		json_flag(builder, "allowed", probe->is_allowed);
-		json_flag(builder, "ok", probe->is_good);
+		am_json_text(builder, "name", probe->name);
+		am_json_text(builder, "result", probe->result);
+		am_json_bool(builder, "allowed", probe->is_allowed);
+		am_json_bool(builder, "ok", probe->is_good);
 		json_builder_end_object(builder);
 	}
 	json_builder_end_array(builder);
@@ -165,26 +143,25 @@ sandbox_print_json(const Sandbox *sandbox, const char *setting)
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 	am_sandbox_count_calls(&n_allowed, &n_partly, &n_killing);
 	json_builder_begin_object(builder);
-	json_flag(builder, "whole", sandbox_is_whole(sandbox));
-	json_text(builder, "landlock", sandbox->landlock != NULL ? sandbox->landlock : "");
-	json_flag(builder, "seccomp", sandbox->state.has_filter);
-	json_number(builder, "calls_allowed", n_allowed);
-	json_number(builder, "calls_allowed_partly", n_partly);
-	json_number(builder, "calls_killing", n_killing);
-	json_flag(builder, "no_new_privs", sandbox->state.has_no_new_privs);
-	json_flag(builder, "dumpable", sandbox->state.is_dumpable);
-	json_flag(builder, "user_namespace", FALSE);
-	json_number(builder, "memory", sandbox->limits.memory_bytes);
-	json_number(builder, "cpu_seconds", sandbox->limits.cpu_seconds);
-	json_number(builder, "file_size", sandbox->limits.file_bytes);
-	json_number(builder, "descriptors", sandbox->limits.descriptors);
-	json_text(builder, "missing", sandbox->missing);
-	json_text(builder, "setting", setting);
-	json_flag(builder, "workers_start", sandbox->can_enter);
+	am_json_bool(builder, "whole", sandbox_is_whole(sandbox));
+	am_json_text(builder, "landlock", sandbox->landlock != NULL ? sandbox->landlock : "");
+	am_json_bool(builder, "seccomp", sandbox->state.has_filter);
+	am_json_int(builder, "calls_allowed", n_allowed);
+	am_json_int(builder, "calls_allowed_partly", n_partly);
+	am_json_int(builder, "calls_killing", n_killing);
+	am_json_bool(builder, "no_new_privs", sandbox->state.has_no_new_privs);
+	am_json_bool(builder, "dumpable", sandbox->state.is_dumpable);
+	am_json_bool(builder, "user_namespace", FALSE);
+	am_json_int(builder, "memory", (gint64)sandbox->limits.memory_bytes);
+	am_json_int(builder, "cpu_seconds", sandbox->limits.cpu_seconds);
+	am_json_int(builder, "file_size", (gint64)sandbox->limits.file_bytes);
+	am_json_int(builder, "descriptors", sandbox->limits.descriptors);
+	am_json_text(builder, "missing", sandbox->missing);
+	am_json_text(builder, "setting", setting);
+	am_json_bool(builder, "workers_start", sandbox->can_enter);
 	sandbox_json_probes(builder, sandbox);
 	json_builder_end_object(builder);
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-	g_autofree char *text = json_to_string(root, TRUE);
+	g_autofree char *text = am_json_to_string(builder, TRUE);
 	printf("%s\n", text);
 }
 
