@@ -157,6 +157,16 @@ attempt_take(Attempt *attempt, guint index, AmReply **failure)
 	return TRUE;
 }
 
+/* Answers to come are not here yet: a peer that writes each by itself may keep the next one back until
+ * TCP has acknowledged the last, 40 ms later (Nagle). */
+static void
+attempt_wait_for_more(Attempt *attempt)
+{
+	AmStream *stream = attempt->connection->stream;
+	if (am_stream_buffered(stream) == 0)
+		am_stream_acknowledge(stream);
+}
+
 /* After this answer nothing more is to be begun. */
 static gboolean
 attempt_is_decided(const Attempt *attempt)
@@ -187,6 +197,8 @@ attempt_commands(Attempt *attempt, AmReply **failure)
 			return FALSE;
 		if (connection->is_dropped) /* 421: nothing follows */
 			return TRUE;
+		if (taken + 1 < sent)
+			attempt_wait_for_more(attempt);
 	}
 	return TRUE;
 }
@@ -280,6 +292,8 @@ attempt_finish(Attempt *attempt)
 		gboolean is_next = attempt->connection->is_lmtp && !is_own;
 		if (reply == NULL || is_next) {
 			am_reply_free(reply);
+			if (i > 0)
+				attempt_wait_for_more(attempt);
 			reply = attempt_final_reply(attempt, &is_own);
 			if (am_reply_is_success(reply) && *transaction->queue_id == '\0') {
 				g_free(transaction->queue_id);

@@ -331,6 +331,18 @@ class NextHop(unittest.TestCase):
             seen += data
         self.assertNotIn(b"\r\n.\r\n", seen)
 
+    def test_it_waits_for_the_acknowledgement(self):
+        """It writes each reply by itself, and TCP keeps the second one back until the first is acknowledged."""
+        for lmtp in (False, True):
+            with self.subTest(lmtp=lmtp):
+                sink = rig.Sink(self)
+                daemon = rig.Daemon(self, forward="%s:[127.0.0.1]:%d" % ("lmtp" if lmtp else "smtp", sink.port))
+                for _ in range(15):
+                    self.assertRegex(rig.send(daemon.port, rig.message(), to=("a@example.org", "b@example.org")), "^250")
+                rig.wait_for("the events", lambda: len(daemon.events()) == 15)
+                times = [event["timing"]["deliver"] for event in daemon.events()]
+                self.assertLess(sorted(times)[5], 30, times)
+
     def test_starttls_states(self):
         rig.need("openssl")
         sink = rig.Sink(self)
