@@ -30,3 +30,7 @@ check_PROGRAMS += tests/test-log
 TESTS += tests/test-log
 tests_test_log_SOURCES = tests/test-log.c
 tests_test_log_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test-received
+TESTS += tests/test-received
+tests_test_received_SOURCES = tests/test-received.c
+tests_test_received_LDADD = $(TEST_LIBS)

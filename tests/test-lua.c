@@ -173,6 +173,38 @@ test_finding_rules(void)
 	}
 }
 
+/* Hops from the top; fields that name none are passed over. */
+static void
+test_hops(void)
+{
+	static const char text[] = "Received: from a (a [10.0.0.1]) by b\r\n"
+				   "Received: by b\r\nReceived: from x (x [192.0.2.9])\r\n by a\r\n";
+	static const struct {
+		guint64 offset;
+		guint32 len;
+	} fields[] = { { 0, 38 }, { 38, 16 }, { 54, 38 } };
+	Fixture f;
+	g_autoptr(AmMail) mail = fixture_mail("s@example.com", "r@example.org", text);
+	g_autoptr(GPtrArray) all = NULL;
+	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+		AmHeaderField *field = g_new0(AmHeaderField, 1);
+		*field = (AmHeaderField){ g_strdup("Received"), fields[i].offset, 8, 9, fields[i].len };
+		g_ptr_array_add(mail->report->fields, field);
+	}
+	const AmDisposition *d = judge_script(
+		&f,
+		"amavis.on('judge', function (mail, rcpt, verdict)\n"
+		"  local seen = ''\n"
+		"  for address, is_public in mail:hops() do\n"
+		"    seen = seen .. address .. (is_public and '! ' or ' ')\n"
+		"  end\n"
+		"  verdict:add_header('X-Seen', seen)\n"
+		"end)\n",
+		mail, &all);
+	g_assert_cmpstr(am_edits_get(d->edits, 0)->value, ==, "10.0.0.1 192.0.2.9!");
+	fixture_close(&f);
+}
+
 static void
 test_facts(void)
 {
@@ -623,6 +655,7 @@ main(int argc, char **argv)
 	g_test_add_func("/lua/limits", test_limits);
 	g_test_add_func("/lua/small-memory", test_small_memory);
 	g_test_add_func("/lua/facts", test_facts);
+	g_test_add_func("/lua/hops", test_hops);
 	g_test_add_func("/lua/finding-rules", test_finding_rules);
 	g_test_add_func("/lua/changes", test_changes);
 	g_test_add_func("/lua/chain", test_chain);

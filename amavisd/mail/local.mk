@@ -21,6 +21,8 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/reply.h \
 	amavisd/mail/report-codec.c \
 	amavisd/mail/report-content.c \
+	amavisd/mail/received.c \
+	amavisd/mail/received.h \
 	amavisd/mail/release.h \
 	amavisd/mail/report-private.h \
 	amavisd/mail/report.c \

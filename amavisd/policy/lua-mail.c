@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "mail/address.h"
+#include "mail/received.h"
 #include "policy/lua-handle.h"
 #include "policy/policy-private.h"
 
@@ -19,6 +20,7 @@
 #define RECIPIENT_TYPE "amavis.recipient"
 #define PART_TYPE "amavis.part"
 
+#define HOP_MAX_BYTES 2048u /* of a Received field */
 #define HEADER_MAX_BYTES 65536u /* of one field given to a script */
 
 /* ---- mail */
@@ -209,6 +211,44 @@ mail_next_part(lua_State *lua)
 		return 0;
 	(void)am_lua_handle_push(lua, PART_TYPE, report->parts->pdata[index], report);
 	return 1;
+}
+
+static int
+mail_next_hop(lua_State *lua)
+{
+	lua_settop(lua, 0);
+	lua_pushvalue(lua, lua_upvalueindex(1));
+	const AmMail *mail = mail_get(lua);
+	guint n_fields = mail != NULL && mail->report != NULL && mail->spool != NULL
+				 ? mail->report->fields->len
+				 : 0;
+	char text[HOP_MAX_BYTES], address[INET6_ADDRSTRLEN];
+	for (guint i = (guint)lua_tointeger(lua, lua_upvalueindex(2)); i < n_fields; i++) {
+		const AmHeaderField *field = mail->report->fields->pdata[i];
+		if (g_ascii_strcasecmp(field->name, "Received") != 0 || field->value > field->len)
+			continue;
+		GError *error = NULL;
+		gssize len = am_read_at(am_spool_fd(mail->spool), text,
+					MIN(field->len - field->value, sizeof text),
+					field->offset + field->value, &error);
+		if (len < 0)
+			return am_lua_raise(lua, error);
+		if (!am_received_client(text, (gsize)len, address))
+			continue;
+		lua_pushinteger(lua, i + 1);
+		lua_replace(lua, lua_upvalueindex(2));
+		lua_pushstring(lua, address);
+		lua_pushboolean(lua, am_address_is_public(address));
+		return 2;
+	}
+	return 0;
+}
+
+/* for address, is_public in mail:hops() do ... end: of the Received fields, the last hop first. */
+static int
+mail_hops(lua_State *lua)
+{
+	return iterator_make(lua, mail_next_hop);
 }
 
 /* for part in mail:parts() do ... end; the first is the mail itself. */
@@ -439,6 +479,7 @@ static const luaL_Reg mail_functions[] = {
 	{ "score", mail_score },
 	{ "is_bulk", mail_is_bulk },
 	{ "header", mail_header },
+	{ "hops", mail_hops },
 	{ "parts", mail_parts },
 	{ "findings", mail_findings },
 	{ "has_finding", mail_has_finding },
