@@ -369,6 +369,8 @@ fake_see(Fake *fake, const AmMail *mail)
 	for (guint i = 0; i < e->recipients->len; i++)
 		g_string_append_printf(fake->seen, " <%s>",
 				       ((AmRecipient *)e->recipients->pdata[i])->address);
+	if (e->client_port != 0 || *e->client_source != '\0')
+		g_string_append_printf(fake->seen, " %u/%s", e->client_port, e->client_source);
 	g_string_append_printf(fake->seen, " %s %s %s %s %s %s;", e->protocol, e->helo,
 			       e->client_address, e->client_name, e->queue_id, banks);
 }
@@ -563,6 +565,17 @@ test_check(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
 			"return_value=continue\nexit_code=0\n\n",
 			"<> <b@example.org> <c c@example.org> ESMTP h h 192.0.2.1  Q1 OWN+A+B+C;");
+	assert_dialogue(fake, CHECK "client_address=2001:db8::1\nclient_port=4711\nclient_source=REMOTE\n\n",
+			"version_server=2\nlog_id=*\n"
+			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
+			"return_value=continue\nexit_code=0\n\n",
+			"<a@example.org> <b@example.org> 4711/REMOTE   2001:db8::1   OWN;");
+	assert_dialogue(fake, CHECK "client_address=[UNAVAILABLE]\nclient_port=70000\n"
+				    "client_source=[UNAVAILABLE]\n\n",
+			"version_server=2\nlog_id=*\n"
+			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
+			"return_value=continue\nexit_code=0\n\n",
+			SEEN);
 }
 
 static void

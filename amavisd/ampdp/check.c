@@ -111,6 +111,24 @@ check_set_banks(Check *check)
 	check->envelope->policy_banks = g_strv_builder_end(banks);
 }
 
+/* What is known of the MTA's client: what is no address, port or source counts as not known. */
+static void
+check_set_origin(Check *check)
+{
+	AmEnvelope *envelope = check->envelope;
+	const char *port = am_pdp_get(&check->server->request, "client_port");
+	guint64 number;
+	check_set(check, &envelope->client_address, "client_address");
+	check_set(check, &envelope->client_source, "client_source");
+	if (!g_hostname_is_ip_address(envelope->client_address))
+		*envelope->client_address = '\0';
+	if (strcmp(envelope->client_source, "LOCAL") != 0 &&
+	    strcmp(envelope->client_source, "REMOTE") != 0)
+		*envelope->client_source = '\0';
+	if (port != NULL && g_ascii_string_to_unsigned(port, 10, 1, G_MAXUINT16, &number, NULL))
+		envelope->client_port = (guint16)number;
+}
+
 static void
 check_set_client(Check *check)
 {
@@ -122,7 +140,7 @@ check_set_client(Check *check)
 	envelope->peer_address = am_stream_peer_address(stream, &envelope->peer_port);
 	envelope->local_port = am_stream_local_port(stream);
 	check_set(check, &envelope->protocol, "protocol_name");
-	check_set(check, &envelope->client_address, "client_address");
+	check_set_origin(check);
 	check_set(check, &envelope->client_name, "client_name");
 	check_set(check, &envelope->helo, "helo_name");
 	check_set(check, &envelope->queue_id, "queue_id");
