@@ -609,7 +609,7 @@ test_changes(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 			"delheader=2 X-Old\ndelheader=1 X-Old\n"
 			"addheader=X-None 3\n"
 			"insheader=0 X-Top a%20b\naddheader=X-Last 1%0a%092\n"
-			"quarantine=on%20hold\nsetreply=250 2.5.0 Ok,%20continue%20delivery\n"
+			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
 			"return_value=continue\nexit_code=0\n\n",
 			"<a@example.org> <b@example.org> <gone@example.org>      OWN;");
 }

@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include "pipeline/handback.h"
 #include "pipeline/pipeline.h"
 
 #include <glib/gstdio.h>
@@ -856,6 +857,46 @@ test_handback(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpint(fixture->statistics.delivered, ==, 2);
 }
 
+/* The field that asks for it, in the edits of the group that the client delivers to. */
+static const struct {
+	AmEditOp op;
+	const char *name, *value, *hold;
+} holds[] = {
+	{ AM_EDIT_PREPEND, "X-Amavis-Hold", "over limits", "over limits" },
+	{ AM_EDIT_APPEND, "x-amavis-hold", "over\r\n limits", "over   limits" },
+	{ AM_EDIT_DELETE, "X-Amavis-Hold", NULL, NULL },
+	{ AM_EDIT_REPLACE, "X-Amavis-Hold", "is the sender's own", NULL },
+	{ AM_EDIT_PREPEND, "X-Amavis-Holding", "no", NULL },
+};
+
+static void
+test_hold(void)
+{
+	g_autoptr(AmReply) ok = am_reply_new(250, "2.0.0", "Ok");
+	g_autoptr(AmReply) later = am_reply_new(451, "4.3.0", "Later");
+	for (gsize i = 0; i < G_N_ELEMENTS(holds); i++) {
+		g_autoptr(AmEnvelope) envelope = am_envelope_new();
+		g_autoptr(GPtrArray) dispositions =
+			g_ptr_array_new_with_free_func((GDestroyNotify)am_disposition_free);
+		AmDisposition *one =
+			am_disposition_new(am_envelope_add_recipient(envelope, "a@example.org"));
+		g_ptr_array_add(dispositions, one);
+		one->destiny = AM_DESTINY_PASS;
+		g_clear_pointer(&one->edits, am_edits_free);
+		one->edits = am_edits_new();
+		g_assert_true(am_edits_add(one->edits, holds[i].op, holds[i].name, holds[i].value,
+					   NULL));
+		g_auto(AmHandback) handback;
+		am_handback_init(&handback);
+		am_handback_assign(dispositions, "", AM_CONFLICT_SPLIT, &handback);
+		g_assert_cmpuint(handback.given->len, ==, 1);
+		am_handback_conclude(dispositions, ok, &handback);
+		g_assert_cmpstr(handback.quarantine, ==, holds[i].hold);
+		am_handback_conclude(dispositions, later, &handback);
+		g_assert_null(handback.quarantine);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -878,6 +919,7 @@ main(int argc, char **argv)
 	ADD("/pipeline/names", NULL, test_names);
 	ADD("/pipeline/hook-names", NULL, test_hook_names);
 	ADD("/pipeline/handback", "virus", test_handback);
+	g_test_add_func("/pipeline/hold", test_hold);
 	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }

@@ -129,8 +129,8 @@ am_pdp_answer_verdict(GString *out, const AmMail *mail, const AmHandback *handba
 	} else {
 		answer_recipients(out, handback, recipients);
 		answer_edits(out, mail, handback->edits);
-		if (handback->quarantine != NULL)
-			am_pdp_say(out, "quarantine", handback->quarantine, NULL);
+		/* no quarantine=: Amavis never says it, and amavisd-milter, which may not hold mail,
+		 * defers the mail for ever */
 		am_pdp_answer_reply(out, taken);
 		answer_end(out, "continue", "0");
 	}

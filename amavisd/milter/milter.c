@@ -12,10 +12,7 @@
 
 #include "milter/milter-private.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "log/log.h"
 
@@ -270,18 +267,6 @@ milter_work(AmMilterServer *server, gboolean *is_used_up)
 	return AM_READ_OK;
 }
 
-/* sendmail writes each header field by itself and leaves Nagle's algorithm on: as nothing is answered,
- * the second field waits for the acknowledgement of the first, which the kernel would hold back for
- * 40 ms.  A hint, and none for Unix sockets. */
-static void
-milter_acknowledge(const AmMilterServer *server)
-{
-	int on = 1;
-	if (server->phase == MILTER_MAIL)
-		(void)setsockopt(am_stream_fd(server->stream), IPPROTO_TCP, TCP_QUICKACK, &on,
-				 sizeof on);
-}
-
 static AmServerStep
 milter_step(gpointer user)
 {
@@ -303,7 +288,10 @@ milter_step(gpointer user)
 		return AM_SERVER_CLOSE;
 	if (is_used_up)
 		return AM_SERVER_YIELD;
-	milter_acknowledge(server);
+	/* sendmail writes each field of the header by itself, and as none is answered the second would
+	 * wait for the first's acknowledgement */
+	if (server->phase == MILTER_MAIL)
+		am_stream_acknowledge(server->stream);
 	am_stream_park(server->stream);
 	return AM_SERVER_WAIT_INPUT;
 }

@@ -78,6 +78,20 @@ handback_choose(GPtrArray *dispositions, const char *forward, AmConflict conflic
 	return best;
 }
 
+/* The field X-Amavis-Hold that is added asks an MTA to hold the mail; this client can be told so.  NULL:
+ * there is none. */
+static char *
+handback_hold(const AmEdits *edits)
+{
+	for (guint i = 0; i < am_edits_count(edits); i++) {
+		const AmEdit *edit = am_edits_get(edits, i);
+		if (!am_edits_is_of_mail(edit) &&
+		    g_ascii_strcasecmp(edit->name, "X-Amavis-Hold") == 0)
+			return g_strdelimit(g_strdup(edit->value), "\r\n\t", ' ');
+	}
+	return NULL;
+}
+
 void
 am_handback_assign(GPtrArray *dispositions, const char *forward, AmConflict conflict,
 		   AmHandback *handback)
@@ -86,6 +100,7 @@ am_handback_assign(GPtrArray *dispositions, const char *forward, AmConflict conf
 	if (chosen == NULL)
 		return;
 	handback->edits = chosen->edits;
+	handback->quarantine = handback_hold(chosen->edits);
 	for (guint i = 0; i < dispositions->len; i++) {
 		const AmDisposition *one = dispositions->pdata[i];
 		if (handback_is_for_client(one, forward) &&
@@ -109,6 +124,7 @@ handback_take_back(GPtrArray *dispositions, const AmReply *refusal, AmHandback *
 		one->is_delivered = FALSE;
 	}
 	g_array_set_size(handback->given, 0);
+	g_clear_pointer(&handback->quarantine, g_free);
 	handback->reply = am_reply_copy(refusal);
 }
 

@@ -74,8 +74,9 @@ AmTlsLink *am_stream_tls(const AmStream *stream); /* NULL: plain */
 gboolean am_stream_reads_on_output(const AmStream *stream);
 gboolean am_stream_sends_on_input(const AmStream *stream);
 
-/* TCP acknowledges what has been read now, instead of 40 ms later.  For a peer whose last bytes wait for
- * that: it writes the end of a mail by itself, and has not switched Nagle's algorithm off (RFC 896). */
+/* TCP acknowledges what has been read now, instead of 40 ms later.  For a peer whose next bytes wait for
+ * that: it writes the end of a mail (OpenSMTPD) or each header field (sendmail) by itself, and has not
+ * switched Nagle's algorithm off (RFC 896). */
 void am_stream_acknowledge(AmStream *stream);
 
 /* Gives back empty buffers, and what is too large of others. */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """As a milter of a real Postfix: mail from clients, and mail of the machine's own."""
 
+import glob
 import subprocess
 import unittest
 
@@ -14,6 +15,7 @@ amavis.settings{ for_recipient = 'reject@example.org', banned_destiny = 'reject'
 amavis.settings{ for_recipient = 'lover@example.org', banned_destiny = 'pass' }
 amavis.on('judge', function (mail, rcpt, verdict)
   if rcpt:address() == 'marked@example.org' then verdict:add_header('X-Marked', 'yes') end
+  if rcpt:address() == 'held@example.org' then verdict:add_header('X-Amavis-Hold', 'too deep') end
   if rcpt:address() == 'moved@example.org' then verdict.redirect = 'elsewhere@example.org' end
 end)
 """
@@ -100,6 +102,14 @@ class Milter(unittest.TestCase):
         self.assertEqual(sum(b"delivery-status" in m for m in mta.wait(4)), 1)
         rig.wait_for("an empty queue", lambda: not mta.queued())
         self.assertEqual((len(mta.inbox()), len(daemon.events())), (4, 2))
+
+    def test_on_hold(self):
+        out, daemon, mta = self.chain(lua=RULES)
+        self.assertRegex(self.send(mta, rig.message(), ["held@example.org"]), "^250 ")
+        rig.wait_for("it to be held", lambda: glob.glob(mta.dir + "/queue/hold/*"))
+        self.assertIn("milter triggers HOLD action", mta.log())
+        subprocess.run(["postsuper", "-c", mta.dir + "/conf", "-H", "ALL"], check=True, capture_output=True)
+        self.assertIn(b"X-Amavis-Hold: too deep", mta.wait(1)[0])
 
     def test_own_mail_and_load(self):
         rig.need("smtp-source")

@@ -26,6 +26,7 @@ amavis.on('judge', function (mail, rcpt, verdict)
   local name = rcpt:local_part()
   if name == 'marked' then verdict:tag_subject('[100% odd] '); verdict:add_header('X-Marked', 'a\\n b') end
   if name == 'moved' then verdict.redirect = 'elsewhere@example.org' end
+  if name == 'held' then verdict:add_header('X-Amavis-Hold', 'too deep, 100%') end
   if name == 'never' then verdict.destiny = 'reject'; verdict.reply = 'not 100% what we want' end
   if name == 'later' then verdict.destiny = 'tempfail'; verdict.reply = 'the moon is not right' end
 end)
@@ -150,6 +151,21 @@ class Milter(Chain):
                          {"elsewhere": [False], "a": [False], "b": [False], "marked": [True]})
         self.assertEqual(len(self.daemon.events()), 2)
 
+    def test_on_hold(self):
+        self.chain(lua=RULES)
+        self.assertRegex(self.send(rig.message(), "held@example.org"), "^250 ")
+        name = self.daemon.event()["queue_id"]
+        rig.wait_for("it to be held", lambda: os.path.exists(self.mta.path("var/spool/mqueue/hf" + name)))
+        self.assertRegex(self.mta.log(), name + ": milter=amavisd, quarantine=too deep, 100%")
+        self.mta.run(SENDMAIL, "-qf")
+        self.assertEqual(self.sink.mails, [])
+        self.mta.run(SENDMAIL, "-qQ", "-Q")  # and let go
+        self.assertIn(b"X-Amavis-Hold: too deep, 100%\r\n", self.sink.wait(1)[0][2])
+        self.until_empty()
+        # the mail's own field asks for nothing
+        self.assertRegex(self.send(rig.message(headers="X-Amavis-Hold: please\n")), "^250 ")
+        self.sink.wait(2)
+
     def test_daemon_away_and_back(self):
         self.chain()
         self.away_and_back(r"^451 4\.3\.2 ")
@@ -260,6 +276,9 @@ class Helper(Chain):
         self.assertEqual(self.sink.wait(3)[2][1], ["elsewhere@example.org"])
         self.assertRegex(self.send(rig.message(), "later@example.org"), "^450 4.7")
         self.until_empty()
+        # it cannot ask to hold a mail, so the field is all there is
+        self.assertRegex(self.send(rig.message(), "held@example.org"), "^250 ")
+        self.assertIn(b"X-Amavis-Hold: too deep", self.sink.wait(4)[3][2])
 
     def test_daemon_away_and_back(self):
         self.chain("amavisd-milter")
