@@ -10,3 +10,4 @@ dist_doc_DATA += docs/plugins.md
 dist_doc_DATA += docs/next-hop.md
 dist_doc_DATA += docs/milter.md
 dist_doc_DATA += docs/am-pdp.md
+dist_doc_DATA += docs/http.md

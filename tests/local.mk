@@ -28,6 +28,7 @@ include tests/content.mk
 include tests/pipeline.mk
 include tests/session.mk
 include tests/ampdp.mk
+include tests/http.mk
 include tests/milter.mk
 include tests/tools.mk
 include tests/integration.mk

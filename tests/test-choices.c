@@ -29,6 +29,7 @@ static const struct {
 	{ "listener", "protocol", "lmtp", AM_PROTOCOL_LMTP },
 	{ "listener", "protocol", "milter", AM_PROTOCOL_MILTER },
 	{ "listener", "protocol", "am.pdp", AM_PROTOCOL_AM_PDP },
+	{ "listener", "protocol", "http", AM_PROTOCOL_HTTP },
 	{ "listener", "at_deadline", "policy", AM_LATE_POLICY },
 	{ "listener", "at_deadline", "tempfail", AM_LATE_TEMPFAIL },
 	{ "listener", "at_deadline", "unchecked", AM_LATE_UNCHECKED },

@@ -279,8 +279,8 @@ static const ProblemCase problem_cases[] = {
 	{ "bad number", "[amavisd]\nthreads = many\n",
 	  "f:2: [amavisd]: threads = \"many\" is not allowed; allowed: a whole number 1..1024; "
 	  "mails processed at the same time" },
-	{ "bad choice", "[listener in]\nprotocol = http\n",
-	  "f:2: [listener in]: protocol = \"http\" is not allowed; allowed: one of smtp, lmtp, milter, am.pdp; "
+	{ "bad choice", "[listener in]\nprotocol = uucp\n",
+	  "f:2: [listener in]: protocol = \"uucp\" is not allowed; allowed: one of smtp, lmtp, milter, am.pdp, http; "
 	  "what is spoken" },
 	{ "relative path", "[plugins]\ndirectory = lib\n",
 	  "f:2: [plugins]: directory = \"lib\" is not allowed; allowed: an absolute path; "

@@ -8,7 +8,7 @@
 packages_build="build-essential autoconf automake libtool pkg-config
 	libglib2.0-dev libgmime-3.0-dev libjson-glib-dev liblua5.4-dev libmagic-dev libssl-dev
 	libseccomp-dev libcap-ng-dev libidn2-dev libsystemd-dev libclamav-dev libarchive-dev
-	libsasl2-dev zlib1g-dev libqpdf-dev file"
+	libsasl2-dev zlib1g-dev libqpdf-dev libsoup-3.0-dev file"
 packages_demo="python3-minimal python3 procps"
 packages_test="openssl python3 procps postfix swaks sasl2-bin libsasl2-modules msmtp curl spamassassin spamd clamav-testfiles lua5.4 mandoc
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2

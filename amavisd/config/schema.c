@@ -39,7 +39,7 @@ static const AmSettingSpec amavisd_specs[] = {
 
 static const AmSettingSpec listener_specs[] = {
 	{ "address", AM_SETTING_STRING, NULL, NULL, "127.0.0.1:10024, [::1]:10024 or unix:/path" },
-	{ "protocol", AM_SETTING_ENUM, "smtp", "smtp|lmtp|milter|am.pdp", "what is spoken" },
+	{ "protocol", AM_SETTING_ENUM, "smtp", "smtp|lmtp|milter|am.pdp|http", "what is spoken" },
 	{ "policy_banks", AM_SETTING_LIST, NULL, NULL, "policy banks of mail that comes in here" },
 	{ "clients", AM_SETTING_LIST, NULL, NULL, "networks that may connect; default: this machine only" },
 	{ "mode", AM_SETTING_STRING, "0660", NULL, "permissions of a Unix socket, octal" },
@@ -73,6 +73,8 @@ static const AmSettingSpec listener_specs[] = {
 	  "am.pdp: directories below which clients' mail files may be; default: nowhere" },
 	{ "release", AM_SETTING_ENUM, "secret", "secret|any|no",
 	  "am.pdp: quarantined mail is released to who knows its secret, to all clients, not at all" },
+	{ "secret_file", AM_SETTING_PATH, NULL, NULL,
+	  "http: the token that checks need, one line; not readable by all; default: none is needed" },
 	{ "proxy_protocol", AM_SETTING_BOOL, "no", NULL,
 	  "clients are proxies: each connection begins with a PROXY header, version 1 or 2" },
 	{ "xforward_clients", AM_SETTING_LIST, NULL, NULL, "networks that may use XFORWARD; default: all of clients" },

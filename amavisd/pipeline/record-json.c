@@ -20,6 +20,7 @@ typedef struct {
 	const AmReport *report; /* an empty one where there is none */
 	guint max_items; /* of a list */
 	guint n_omitted;
+	const AmHandback *handback; /* NULL none */
 } Json;
 
 /* Writes one item of a list. */
@@ -290,6 +291,32 @@ json_reply_text(Json *json, gconstpointer item, guint index G_GNUC_UNUSED)
 	json_value(json, text);
 }
 
+/* What a client that delivers by itself is to do with its copy. */
+static void
+json_answer(Json *json)
+{
+	const AmHandback *handback = json->handback;
+	const GPtrArray *recipients = json->record->mail->envelope->recipients;
+	const char *action = handback->is_discard ? "discard" : "accept";
+	if (handback->reply != NULL)
+		action = am_reply_is_permanent(handback->reply) ? "reject" : "tempfail";
+	json_open(json, "answer");
+	json_text(json, "action", action);
+	json_reply(json, "reply", handback->reply);
+	json_edits(json, handback->edits);
+	guint n = json_list(json, "remove", handback->removed->len);
+	for (guint i = 0; i < n; i++) {
+		const AmRecipient *recipient =
+			recipients->pdata[g_array_index(handback->removed, guint, i)];
+		json_value(json, recipient->address);
+	}
+	json_end_list(json);
+	json_items(json, "add", handback->added, json_string);
+	if (handback->quarantine != NULL)
+		json_text(json, "hold", handback->quarantine);
+	json_close(json);
+}
+
 static void
 json_timing(Json *json)
 {
@@ -371,13 +398,15 @@ json_record(Json *json)
 		  *record->quarantine_location != '\0' ? record->mail->secret : "");
 	json_text(json, "dsn_queue_id", record->dsn_queue_id);
 	json_text(json, "failure", record->failure);
+	if (json->handback != NULL)
+		json_answer(json);
 	json_timing(json);
 	am_json_int(json->b, "omitted", json->n_omitted);
 	json_close(json);
 }
 
 static char *
-json_write(const AmRecord *record, guint max_items, gboolean pretty)
+json_write(const AmRecord *record, const AmHandback *handback, guint max_items, gboolean pretty)
 {
 	static const AmReport none;
 	const AmReport *report = record->mail->report;
@@ -385,7 +414,8 @@ json_write(const AmRecord *record, guint max_items, gboolean pretty)
 	Json json = { .b = builder,
 		      .record = record,
 		      .report = report != NULL ? report : &none,
-		      .max_items = max_items };
+		      .max_items = max_items,
+		      .handback = handback };
 	json_record(&json);
 	return am_json_to_string(builder, pretty);
 }
@@ -393,11 +423,17 @@ json_write(const AmRecord *record, guint max_items, gboolean pretty)
 char *
 am_record_to_json(const AmRecord *record, gboolean pretty)
 {
-	return json_write(record, G_MAXUINT, pretty);
+	return json_write(record, NULL, G_MAXUINT, pretty);
 }
 
 char *
 am_record_to_event(const AmRecord *record)
 {
-	return json_write(record, AM_RECORD_EVENT_ITEMS, FALSE);
+	return json_write(record, NULL, AM_RECORD_EVENT_ITEMS, FALSE);
+}
+
+char *
+am_record_to_answer(const AmRecord *record, const AmHandback *handback)
+{
+	return json_write(record, handback, G_MAXUINT, FALSE);
 }

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "mail/handback.h"
 #include "mail/mail.h"
 #include "policy/disposition.h"
 
@@ -59,7 +60,9 @@ AmCategory am_record_category(const AmRecord *record);
 char *am_record_to_text(const AmRecord *record); /* key=value, one line */
 /* Everything that is known. */
 char *am_record_to_json(const AmRecord *record, gboolean pretty);
-/* The same on one line for the log: at most AM_RECORD_EVENT_ITEMS of each list, `omitted` counts
+/* The same on one line, with what the client is to do (member `answer`). */
+char *am_record_to_answer(const AmRecord *record, const AmHandback *handback);
+/* Everything on one line for the log: at most AM_RECORD_EVENT_ITEMS of each list, `omitted` counts
  * the rest. */
 #define AM_RECORD_EVENT_ITEMS 50u
 char *am_record_to_event(const AmRecord *record);

@@ -70,6 +70,12 @@ password_read(const char *path, GError **error)
 }
 
 char *
+am_setup_secret(const char *path, GError **error)
+{
+	return password_read(path, error);
+}
+
+char *
 am_setup_password(const AmConfigGroup *group, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;

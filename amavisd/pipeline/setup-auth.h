@@ -3,7 +3,7 @@
  */
 #pragma once
 
-/* What AUTH with next hops needs, out of [next_hop]. */
+/* Secrets in files, and what AUTH with next hops needs, out of [next_hop]. */
 
 #include <glib.h>
 
@@ -12,3 +12,5 @@
 /* The password, and the SASL library ready; NULL when there is no auth_user, or after adding a
  * problem.  To be freed. */
 char *am_setup_password(const AmConfigGroup *group, GPtrArray *problems);
+/* The first line of a file that not everybody may read.  CONFIG says what is wrong with it. */
+char *am_setup_secret(const char *path, GError **error);

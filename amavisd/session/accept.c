@@ -57,7 +57,11 @@ accept_refuse(const AmPoolListener *listener, int fd, const char *code, const ch
 	if (listener->protocol == AM_PROTOCOL_MILTER || listener->protocol == AM_PROTOCOL_AM_PDP ||
 	    listener->server.tls_mode == AM_SERVER_IMPLICIT)
 		return; /* nothing can be said unasked */
-	g_autofree char *line = g_strdup_printf("%s %s %s\r\n", code, listener->server.hostname, text);
+	g_autofree char *line = NULL;
+	if (listener->protocol != AM_PROTOCOL_HTTP)
+		line = g_strdup_printf("%s %s %s\r\n", code, listener->server.hostname, text);
+	else
+		line = am_http_refusal(*code == '4' ? 503 : 403, text);
 	(void)send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "log/log.h"
+#include "session/readiness.h"
 
 #define CONNECTION_GRACE_US                                                                        \
 	G_USEC_PER_SEC /* a client that just connected may still send its mail */
@@ -215,6 +216,47 @@ static const AmPdpOps connection_pdp_ops = {
 	.on_release = connection_on_release,
 };
 
+/* ---- checks over HTTP ----------------------------------------------------------------------- */
+
+static char *
+connection_on_http_mail(gpointer user, AmMail *mail, gboolean is_trial, gboolean *is_tempfail)
+{
+	AmConnection *connection = user;
+	AmPool *pool = connection->pool;
+	char *json;
+	connection_set_deadline(connection, mail);
+	am_relief_call(&pool->relief);
+	if (is_trial) {
+		g_autoptr(AmRecord) record = pool->ops->trial(connection->thread, mail);
+		*is_tempfail = record->dispositions == NULL;
+		json = am_record_to_json(record, FALSE);
+	} else {
+		g_auto(AmHandback) handback = { 0 };
+		am_handback_init(&handback);
+		AmRecord *record = pool->ops->check(connection->thread, mail,
+						    connection->listener->conflict, &handback);
+		*is_tempfail = handback.reply != NULL && am_reply_is_temporary(handback.reply);
+		json = am_record_to_answer(record, &handback);
+		pool->ops->conclude(connection->thread, record);
+	}
+	connection_on_abandon(connection); /* no longer in work */
+	return json;
+}
+
+static guint
+connection_on_ready(gpointer user, AmHttpState *states)
+{
+	return am_readiness(((AmConnection *)user)->pool, states);
+}
+
+static const AmHttpOps connection_http_ops = {
+	.on_client = connection_on_client,
+	.on_begin = connection_on_begin,
+	.on_abandon = connection_on_abandon,
+	.on_mail = connection_on_http_mail,
+	.on_ready = connection_on_ready,
+};
+
 /* ---- the connection ------------------------------------------------------------------------ */
 
 static void
@@ -237,6 +279,11 @@ connection_start_server(AmConnection *connection, AmStream *stream)
 		connection->kind = &am_pdp_server_kind;
 		connection->server = am_pdp_server_new(stream, &listener->am_pdp,
 						       &connection_pdp_ops, connection);
+		break;
+	case AM_PROTOCOL_HTTP:
+		connection->kind = &am_http_server_kind;
+		connection->server =
+			am_http_server_new(stream, &listener->http, &connection_http_ops, connection);
 		break;
 	}
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pipeline/setup-auth.h"
 #include "session/session.h"
 #include "wire/address.h"
 #include "wire/sasl.h"
@@ -204,6 +205,45 @@ listeners_init_sasl(const AmConfig *config, GPtrArray *listeners, GPtrArray *pro
 		am_config_add_problem(problems, "", 0, "%s", error->message);
 }
 
+/* The token of a listener for HTTP, NULL none. */
+static char *
+listeners_secret(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const char *path = am_config_string(group, "secret_file");
+	char *secret = path != NULL ? am_setup_secret(path, &error) : NULL;
+	if (error != NULL)
+		am_config_add_key_problem(problems, group, "secret_file", "secret_file: %s: %s",
+					  path, error->message);
+	return secret;
+}
+
+/* What cannot be with protocol = http. */
+static void
+listeners_check_http(const AmConfigGroup *group, GPtrArray *problems)
+{
+	if (am_config_choice(group, "protocol") != AM_PROTOCOL_HTTP)
+		return;
+#ifndef HAVE_HTTP
+	am_config_add_key_problem(problems, group, "protocol",
+				  "protocol: http is not in this build (configure --enable-http)");
+#endif
+	AmServerTls tls = am_config_choice(group, "tls");
+	if (tls != AM_SERVER_PLAIN && tls != AM_SERVER_IMPLICIT)
+		am_config_add_key_problem(problems, group, "tls",
+					  "tls: with protocol = http it is no or implicit");
+}
+
+/* With HTTP the client delivers to each with a header of his own, or to all with one. */
+static AmConflict
+listeners_conflict(const AmConfigGroup *group)
+{
+	if (am_config_choice(group, "protocol") == AM_PROTOCOL_HTTP &&
+	    !am_config_has(group, "conflict"))
+		return AM_CONFLICT_MILDEST;
+	return am_config_choice(group, "conflict");
+}
+
 static AmPoolListener *
 listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
 	       GPtrArray *problems)
@@ -225,7 +265,9 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->protocol = am_config_choice(group, "protocol");
 	listener->answer_us = listeners_answer_ms(group, core, listener->protocol) * 1000;
 	listener->when_late = am_config_choice(group, "at_deadline");
-	listener->conflict = am_config_choice(group, "conflict");
+	listener->conflict = listeners_conflict(group);
+	listener->secret = listeners_secret(group, problems);
+	listeners_check_http(group, problems);
 	listener->server = (AmSmtpServerConfig){
 		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
 		.hostname = am_config_has(group, "hostname") ? am_config_string(group, "hostname")
@@ -270,6 +312,18 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 		.policy_banks = listener->server.policy_banks,
 		.mail_directories = am_config_list(group, "mail_directory"),
 		.release = am_config_choice(group, "release"),
+	};
+	listener->http = (AmHttpConfig){
+		.spool_directory = listener->server.spool_directory,
+		.spool_memory = listener->server.spool_memory,
+		.size_limit = listener->server.size_limit,
+		.recipient_limit = listener->server.recipient_limit,
+		.receive_us = listener->server.receive_us,
+		.listener = item->name,
+		.policy_banks = listener->server.policy_banks,
+		.secret = listener->secret,
+		.is_proxied = listener->server.is_proxied,
+		.tls = listener->tls,
 	};
 	return listener;
 }
@@ -343,6 +397,7 @@ am_session_check(const AmConfig *config, GPtrArray *problems)
 		listeners_check_text(group, "greeting", TRUE, problems);
 		listeners_check_hidden(group, problems);
 		listeners_check_directories(group, problems);
+		listeners_check_http(group, problems);
 	}
 	listeners_check_sasl(config, groups, problems);
 	listeners_check_text(core, "hostname", FALSE, problems);

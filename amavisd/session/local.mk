@@ -9,6 +9,8 @@ libamavisd_la_SOURCES += \
 	amavisd/session/listeners.h \
 	amavisd/session/pool.c \
 	amavisd/session/pool.h \
+	amavisd/session/readiness.c \
+	amavisd/session/readiness.h \
 	amavisd/session/relief.c \
 	amavisd/session/relief.h \
 	amavisd/session/pool-private.h \

@@ -36,6 +36,7 @@ am_pool_listener_free(AmPoolListener *listener)
 	am_limits_free(listener->limits);
 	am_tls_free(listener->tls);
 	g_free(listener->auth_mechanisms);
+	g_free(listener->secret);
 	g_free(listener);
 }
 

@@ -14,6 +14,7 @@
 
 #include "ampdp/ampdp.h"
 #include "config/generation.h"
+#include "http/http.h"
 #include "mail/handback.h"
 #include "milter/milter.h"
 #include "session/clients.h"
@@ -28,6 +29,7 @@ typedef enum {
 	AM_PROTOCOL_LMTP,
 	AM_PROTOCOL_MILTER,
 	AM_PROTOCOL_AM_PDP,
+	AM_PROTOCOL_HTTP,
 } AmListenerProtocol;
 
 typedef struct {
@@ -36,6 +38,7 @@ typedef struct {
 	AmSmtpServerConfig server; /* SMTP, LMTP */
 	AmMilterConfig milter;	   /* milter */
 	AmPdpConfig am_pdp;	   /* AM.PDP */
+	AmHttpConfig http;	   /* HTTP */
 	AmConflict conflict;	   /* where the client delivers */
 	AmClients *clients;	   /* owned */
 	AmClients *xforward_clients; /* owned; NULL: all */
@@ -43,6 +46,7 @@ typedef struct {
 	AmLimits *limits;	   /* owned; NULL none */
 	AmTls *tls;		   /* owned; NULL plain */
 	char *auth_mechanisms;	   /* owned */
+	char *secret;		   /* owned; NULL none */
 	gint64 idle_us;
 	gint64 answer_us; /* from the end of a mail to its answer */
 	AmLate when_late;

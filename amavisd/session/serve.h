@@ -31,6 +31,8 @@ typedef struct {
 	AmRecord *(*check)(gpointer thread, AmMail *mail, AmConflict conflict,
 			   AmHandback *handback);
 	void (*conclude)(gpointer thread, AmRecord *record);
+	/* As am_pipeline_try(); the record is the caller's. */
+	AmRecord *(*trial)(gpointer thread, AmMail *mail);
 	/* As am_pipeline_release(). */
 	GPtrArray *(*release)(gpointer thread, const AmReleaseRequest *request);
 } AmSessionOps;

@@ -71,6 +71,12 @@ session_conclude(gpointer thread, AmRecord *record)
 	am_pipeline_conclude(thread, record);
 }
 
+static AmRecord *
+session_try_mail(gpointer thread, AmMail *mail)
+{
+	return am_pipeline_try(thread, mail);
+}
+
 static GPtrArray *
 session_release(gpointer thread, const AmReleaseRequest *request)
 {
@@ -87,6 +93,7 @@ static const AmSessionOps session_ops = {
 	.run = session_run_mail,
 	.check = session_check_mail,
 	.conclude = session_conclude,
+	.trial = session_try_mail,
 	.release = session_release,
 };
 

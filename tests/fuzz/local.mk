@@ -111,3 +111,8 @@ check_PROGRAMS += tests/fuzz/fuzz-milter
 tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz-milter.c $(AM_FUZZ_SOURCES)
 tests_fuzz_fuzz_milter_LDADD = $(TEST_LIBS)
 tests_fuzz_fuzz_milter_LDFLAGS = $(AM_FUZZ_LDFLAGS)
+
+check_PROGRAMS += tests/fuzz/fuzz-http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(AM_FUZZ_SOURCES)
+tests_fuzz_fuzz_http_LDADD = $(TEST_LIBS)
+tests_fuzz_fuzz_http_LDFLAGS = $(AM_FUZZ_LDFLAGS)
