@@ -414,21 +414,24 @@ class SinkSession(socketserver.StreamRequestHandler):
         if self.server.delay:
             time.sleep(self.server.delay)
         mail = (sender, list(recipients), data)
+        is_scripted = any(key == "dot" or lmtp and key.startswith("dot ") for key in self.server.script)
+        if not is_scripted:
+            with self.server.lock:  # kept before it is confirmed, as a real MTA does
+                self.server.mails.append(mail)
+        number = len(self.server.mails)
         if lmtp:
             ok = True
             for r in recipients:
                 key = "dot " + r
                 got = self.answer(key if key in self.server.script else "dot",
-                                  "250 2.0.0 Ok: queued as L%d" % (len(self.server.mails) + 1))
+                                  "250 2.0.0 Ok: queued as L%d" % (number + is_scripted))
                 if got is None:
                     return None
-            with self.server.lock:
-                self.server.mails.append(mail)
+            if is_scripted:
+                with self.server.lock:
+                    self.server.mails.append(mail)
             return ok
-        if self.server.script.get("dot") is None:
-            with self.server.lock:  # kept before it is confirmed, as a real MTA does
-                self.server.mails.append(mail)
-        return self.answer("dot", "250 2.0.0 Ok: queued as S%d" % len(self.server.mails))
+        return self.answer("dot", "250 2.0.0 Ok: queued as S%d" % number)
 
 
 class Client:
