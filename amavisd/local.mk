@@ -15,6 +15,7 @@ include amavisd/milter/local.mk
 include amavisd/ampdp/local.mk
 include amavisd/http/local.mk
 include amavisd/smtp/local.mk
+include amavisd/output/local.mk
 include amavisd/content/local.mk
 include amavisd/pipeline/local.mk
 include amavisd/session/local.mk

@@ -30,6 +30,7 @@ include tests/session.mk
 include tests/ampdp.mk
 include tests/http.mk
 include tests/milter.mk
+include tests/output.mk
 include tests/tools.mk
 include tests/integration.mk
 include tests/fuzz/local.mk

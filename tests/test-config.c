@@ -255,7 +255,7 @@ static const ProblemCase problem_cases[] = {
 	  "f:1: unknown group [scaner clamav]; did you mean [scanner NAME]?" },
 	{ "group like no other", "[x]\n",
 	  "f:1: unknown group [x]; allowed: [amavisd], [listener NAME], [content], [routes], "
-	  "[next_hop], [plugins], [policy], [scanner NAME], [decoder NAME], [action NAME], "
+	  "[next_hop], [pipe NAME], [plugins], [policy], [scanner NAME], [decoder NAME], [action NAME], "
 	  "[quarantine NAME]" },
 	{ "group without name", "[listener]\naddress = x\n",
 	  "f:1: group [listener] needs a name: [listener NAME]" },
@@ -309,7 +309,7 @@ static const ProblemCase problem_cases[] = {
 	  "f:4: [amavisd]: unknown key \"uzer\"; did you mean \"user\"?\n"
 	  "f:5: neither a comment, a group nor \"key = value\": what\n"
 	  "f:6: unknown group [foo bar]; allowed: [amavisd], [listener NAME], [content], [routes], "
-	  "[next_hop], [plugins], [policy], [scanner NAME], [decoder NAME], [action NAME], "
+	  "[next_hop], [pipe NAME], [plugins], [policy], [scanner NAME], [decoder NAME], [action NAME], "
 	  "[quarantine NAME]\n"
 	  "f:8: [content]: workers = \"a\" is not allowed; allowed: a whole number 0..256; "
 	  "content workers, 0: two for each processor" },

@@ -154,6 +154,19 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ NULL },
 };
 
+static const AmSettingSpec pipe_specs[] = {
+	{ "command", AM_SETTING_STRING, NULL, NULL,
+	  "program and arguments, no shell; %{sender}, %{recipient}, %{mail_id}, ..." },
+	{ "directory", AM_SETTING_PATH, "/", NULL, "it runs there" },
+	{ "time_limit", AM_SETTING_DURATION, "300s", "1s..1h", "after which it is killed, 4xx" },
+	{ "single", AM_SETTING_BOOL, "no", NULL, "a run for each recipient" },
+	{ "null_sender", AM_SETTING_STRING, "<>", NULL, "%{sender} of a bounce" },
+	{ "dsn", AM_SETTING_BOOL, "no", NULL, "options -N, -R, -V of sendmail; a run for each recipient" },
+	{ "return_path", AM_SETTING_BOOL, "no", NULL, "a field Return-Path on top" },
+	{ "line_end", AM_SETTING_ENUM, "lf", "lf|crlf", "of the mail's lines" },
+	{ NULL },
+};
+
 static const AmSettingSpec plugins_specs[] = {
 	{ "directory", AM_SETTING_PATH, NULL, NULL, "where plugins are; default: compiled in" },
 	{ NULL },
@@ -178,6 +191,7 @@ static const struct {
 	{ "content", FALSE, FALSE, content_specs },
 	{ "routes", FALSE, FALSE, routes_specs },
 	{ "next_hop", FALSE, FALSE, next_hop_specs },
+	{ "pipe", TRUE, FALSE, pipe_specs },
 	{ "plugins", FALSE, FALSE, plugins_specs },
 	{ "policy", FALSE, FALSE, NULL },
 	{ "scanner", TRUE, TRUE, NULL },
@@ -187,7 +201,7 @@ static const struct {
 };
 
 static const char *const kinds[] = {
-	"amavisd", "listener", "content", "routes",  "next_hop",   "plugins",
+	"amavisd", "listener", "content", "routes",  "next_hop",   "pipe", "plugins",
 	"policy",  "scanner",  "decoder", "action", "quarantine", NULL,
 };
 

@@ -188,7 +188,7 @@ static char *
 deliver_mta_name(const char *remote)
 {
 	const char *port = strrchr(remote, ':');
-	if (*remote == '[' || port == NULL || g_str_has_prefix(remote, "unix:"))
+	if (*remote == '[' || port == NULL || !g_ascii_isdigit(port[1]) || g_str_has_prefix(remote, "unix:"))
 		return g_strdup(remote);
 	return g_strdup_printf("[%.*s]%s", (int)(port - remote), remote, port);
 }
@@ -278,6 +278,7 @@ group_deliver(const Group *group, const AmDeliverContext *context, const AmMail 
 		return;
 	}
 	AmSmtpTransaction transaction = {
+		.mail_id = mail->id,
 		.envelope = mail->envelope,
 		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),
 		.fd = am_spool_fd(mail->spool),

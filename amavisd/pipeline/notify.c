@@ -152,6 +152,7 @@ notify_send(const AmDeliverContext *context, const AmMail *mail, const char *add
 		return am_reply_from_error(error);
 	g_autoptr(AmEnvelope) envelope = notify_envelope(mail, address);
 	AmSmtpTransaction transaction = {
+		.mail_id = mail->id,
 		.envelope = envelope,
 		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),
 		.fd = fd,

@@ -290,12 +290,13 @@ am_released_free(AmReleased *released)
 }
 
 static AmReleased *
-release_send(const AmReleaseContext *context, const AmRoute *route, AmEnvelope *envelope,
-	     const AmSpool *spool, const AmEdits *edits)
+release_send(const AmReleaseContext *context, const AmRoute *route, const char *id,
+	     AmEnvelope *envelope, const AmSpool *spool, const AmEdits *edits)
 {
 	AmReleased *released = g_new0(AmReleased, 1);
 	released->envelope = envelope;
 	AmSmtpTransaction transaction = {
+		.mail_id = id,
 		.envelope = envelope,
 		.deliveries = g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free),
 		.fd = am_spool_fd(spool),
@@ -327,7 +328,7 @@ am_release(const AmReleaseContext *context, AmInstance *quarantine, const AmStor
 								 request->kind, error);
 	if (spool == NULL)
 		return NULL;
-	return release_send(context, route, g_steal_pointer(&envelope), spool, edits);
+	return release_send(context, route, mail->id, g_steal_pointer(&envelope), spool, edits);
 }
 
 gboolean

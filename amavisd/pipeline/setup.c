@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "output/output.h"
 #include "pipeline/host.h"
 #include "pipeline/setup-auth.h"
 #include "pipeline/setup.h"
@@ -28,6 +29,13 @@ am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *probl
 	AmRoute *route = am_route_parse(am_config_string(group, *keys), &error);
 	if (route == NULL)
 		am_config_add_key_problem(problems, group, *keys, "%s: %s", *keys, error->message);
+	for (guint i = 0; route != NULL && i < route->hops->len; i++) {
+		const AmHop *hop = route->hops->pdata[i];
+		if (hop->kind == AM_HOP_PIPE && am_config_group(config, "pipe", hop->host) == NULL)
+			am_config_add_key_problem(problems, group, *keys,
+						  "%s: there is no [pipe %s] that says what to run",
+						  *keys, hop->host);
+	}
 	return route;
 }
 
@@ -91,6 +99,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.chunking = am_config_choice(group, "chunking"),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
+		.outputs = am_outputs_new(config, hostname, problems),
 	};
 	AmSmtpPool *pool = am_smtp_pool_new(&client);
 	if (password != NULL)
@@ -153,6 +162,7 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 	setup_check_bind(am_config_group(config, "next_hop", NULL), problems);
 	am_tls_free(setup_tls(am_config_group(config, "next_hop", NULL), problems));
 	g_free(am_setup_password(am_config_group(config, "next_hop", NULL), problems));
+	am_outputs_free(am_outputs_new(config, "", problems));
 	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);
 	/* scripts are run once, to see whether they declare what is right */
 	AmPolicyThread *thread =

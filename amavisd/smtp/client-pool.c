@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "output/output.h"
+
 #define PROBE_ANSWER_MS 10000u /* a kept connection that takes longer for NOOP is not worth it */
 
 struct _AmSmtpPool {
@@ -125,6 +127,7 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_hash_table_unref(pool->kept);
 	g_mutex_clear(&pool->kept_lock);
 	am_tls_free(pool->config.tls);
+	am_outputs_free(pool->config.outputs);
 	if (pool->config.auth_password != NULL)
 		explicit_bzero((char *)pool->config.auth_password,
 			       strlen(pool->config.auth_password));
@@ -184,6 +187,12 @@ pool_take_kept(AmSmtpPool *pool, const char *key, gint64 deadline_us)
 	}
 	pool_quit(pool, old);
 	return connection;
+}
+
+const AmOutputs *
+am_smtp_pool_outputs(const AmSmtpPool *pool)
+{
+	return pool->config.outputs;
 }
 
 AmSmtpConnection *

@@ -5,11 +5,14 @@
 
 /* What the SMTP client itself asks of the pool; others use smtp/client.h. */
 
+#include "output/output.h"
 #include "smtp/client-private.h"
 
 /* A connection that has said EHLO: a kept one, unless is_fresh, or a new one.  NULL: *failure. */
 AmSmtpConnection *am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host,
 				       guint16 port, gboolean is_fresh, gint64 deadline_us,
 				       AmReply **failure);
+/* Next hops that are no servers; NULL none. */
+const AmOutputs *am_smtp_pool_outputs(const AmSmtpPool *pool);
 /* Takes it: keeps it, or says QUIT, or just closes it when it is dropped. */
 void am_smtp_pool_release(AmSmtpPool *pool, AmSmtpConnection *connection);

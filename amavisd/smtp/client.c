@@ -8,6 +8,7 @@
 
 #include "smtp/client.h"
 
+#include "output/output.h"
 #include "smtp/client-pool.h"
 
 #define RECEIVED_MAX 100u /* RFC 5321 6.3: a mail with more goes in circles (features O21) */
@@ -79,6 +80,11 @@ deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transactio
 	guint16 port;
 	g_autoptr(GError) error = NULL;
 	AmAttempt result = AM_ATTEMPT_STALE;
+	if (hop->kind > AM_HOP_LMTP) {
+		transaction_set_remote(transaction, g_strdup(hop->text));
+		*is_own = TRUE;
+		return am_output_deliver(am_smtp_pool_outputs(pool), hop, transaction, batch, failure);
+	}
 	if (!am_hop_resolve(hop, transaction->envelope, &host, &port, &error)) {
 		*failure = am_reply_new(451, "4.3.5", "%s", error->message);
 		*is_own = TRUE;
@@ -88,7 +94,7 @@ deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transactio
 	for (guint i = 0; i < 2 && result == AM_ATTEMPT_STALE; i++) {
 		g_clear_pointer(failure, am_reply_free);
 		AmSmtpConnection *connection = am_smtp_pool_acquire(
-			pool, hop->is_lmtp, host, port, i > 0, transaction->deadline_us, failure);
+			pool, hop->kind == AM_HOP_LMTP, host, port, i > 0, transaction->deadline_us, failure);
 		if (connection == NULL) {
 			*is_own = TRUE;
 			return FALSE;

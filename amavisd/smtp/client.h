@@ -45,6 +45,8 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	const char *auth_password, *auth_mechanisms;
 	gboolean is_auth_required; /* also when it is not offered */
 	gboolean is_auth_clear;	   /* without TLS, too */
+	struct _AmOutputs *outputs; /* next hops that are no servers; the pool's from am_smtp_pool_new() on; NULL
+				     * none */
 	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
 	AmChunking chunking;
@@ -66,6 +68,7 @@ typedef struct {
 } AmDelivery;
 
 typedef struct {
+	const char *mail_id;	    /* for the log, and names of files */
 	const AmEnvelope *envelope; /* sender and parameters; its recipients are not used */
 	const char *sender;         /* overrides the envelope's when not NULL ("" null) */
 	GPtrArray *deliveries;      /* AmDelivery; each gets its reply, always */

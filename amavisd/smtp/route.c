@@ -5,7 +5,8 @@
 /* Routes.  The grammar:
  *
  *     route    = hop *( separator hop )        ; separator: commas and blanks
- *     hop      = ( "smtp:" / "lmtp:" ) target
+ *     hop      = ( "smtp:" / "lmtp:" ) target / ( "mbox:" / "maildir:" / "bsmtp:" ) path
+ *                / "pipe:" name
  *     target   = "unix:" path / host [ ":" port ]
  *     host     = "[" address-or-name "]" / name / IPv4 address / "*"
  *     port     = 1..65535 / "*"
@@ -22,6 +23,9 @@
 #define ROUTE_HOPS_MAX 20u /* an admin's list, and a bound for the time of one delivery */
 #define ROUTE_SMTP_PORT 25
 #define ROUTE_LMTP_PORT 24
+
+/* by AmHopKind */
+static const char *const hop_words[] = { "smtp", "lmtp", "pipe", "bsmtp", "mbox", "maildir" };
 
 static void
 hop_free(gpointer data)
@@ -41,7 +45,8 @@ hop_bad(GError **error, const char *text, const char *what)
 {
 	g_set_error(error, AM_ERROR, AM_ERROR_CONFIG,
 		    "route \"%s\": %s; allowed: smtp:[ADDRESS]:PORT, smtp:NAME:PORT, smtp:*:*, "
-		    "smtp:unix:/PATH, and the same with lmtp:",
+		    "smtp:unix:/PATH, the same with lmtp:, pipe:NAME, mbox:/PATH, maildir:/PATH, "
+		    "bsmtp:/PATH",
 		    text, what);
 	return FALSE;
 }
@@ -100,8 +105,8 @@ hop_split(AmHop *hop, const char *target, const char **port, const char *text, G
 static char *
 hop_to_text(const AmHop *hop)
 {
-	const char *protocol = hop->is_lmtp ? "lmtp" : "smtp";
-	if (g_str_has_prefix(hop->host, "unix:"))
+	const char *protocol = hop_words[hop->kind];
+	if (hop->kind > AM_HOP_LMTP || g_str_has_prefix(hop->host, "unix:"))
 		return g_strdup_printf("%s:%s", protocol, hop->host);
 	gboolean is_address = g_hostname_is_ip_address(hop->host);
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -113,32 +118,54 @@ hop_to_text(const AmHop *hop)
 	return g_strdup(out->str);
 }
 
+/* A server's address. */
+static gboolean
+hop_parse_server(AmHop *hop, const char *target, const char *text, GError **error)
+{
+	const char *port = NULL;
+	if (g_str_has_prefix(target, "unix:")) {
+		if (target[5] != '/')
+			return hop_bad(error, text, "the path of a socket is absolute");
+		hop->host = g_strdup(target);
+		return TRUE;
+	}
+	if (!hop_split(hop, target, &port, text, error))
+		return FALSE;
+	if (port != NULL)
+		return hop_parse_port(hop, port, text, error);
+	hop->port = hop->kind == AM_HOP_LMTP ? ROUTE_LMTP_PORT : ROUTE_SMTP_PORT;
+	return TRUE;
+}
+
+static gboolean
+hop_parse_output(AmHop *hop, const char *target, const char *text, GError **error)
+{
+	if (hop->kind == AM_HOP_PIPE && !hop_is_name(target))
+		return hop_bad(error, text, "that is no name of a group");
+	if (hop->kind != AM_HOP_PIPE && (*target != '/' || g_str_has_suffix(target, "/")))
+		return hop_bad(error, text, "the path is not absolute, or ends in /");
+	hop->host = g_strdup(target);
+	return TRUE;
+}
+
 static AmHop *
 hop_parse(const char *text, GError **error)
 {
 	g_autoptr(AmHop) hop = g_new0(AmHop, 1);
-	const char *port = NULL;
-	if (g_ascii_strncasecmp(text, "lmtp:", 5) == 0) {
-		hop->is_lmtp = TRUE;
-	} else if (g_ascii_strncasecmp(text, "smtp:", 5) != 0) {
+	gsize word = strcspn(text, ":"), kind = 0;
+	while (kind < G_N_ELEMENTS(hop_words) &&
+	       (strlen(hop_words[kind]) != word ||
+		g_ascii_strncasecmp(text, hop_words[kind], word) != 0))
+		kind++;
+	if (text[word] != ':' || kind == G_N_ELEMENTS(hop_words)) {
 		(void)hop_bad(error, text, "it starts with no known protocol");
 		return NULL;
 	}
-	const char *target = text + 5;
-	if (g_str_has_prefix(target, "unix:")) {
-		if (target[5] != '/') {
-			(void)hop_bad(error, text, "the path of a socket is absolute");
-			return NULL;
-		}
-		hop->host = g_strdup(target);
-	} else {
-		if (!hop_split(hop, target, &port, text, error))
-			return NULL;
-		if (port == NULL)
-			hop->port = hop->is_lmtp ? ROUTE_LMTP_PORT : ROUTE_SMTP_PORT;
-		else if (!hop_parse_port(hop, port, text, error))
-			return NULL;
-	}
+	hop->kind = (AmHopKind)kind;
+	const char *target = text + word + 1;
+	if (!(hop->kind <= AM_HOP_LMTP ? hop_parse_server(hop, target, text, error)
+				       : hop_parse_output(hop, target, text, error)))
+		return NULL;
 	hop->text = hop_to_text(hop);
 	return g_steal_pointer(&hop);
 }

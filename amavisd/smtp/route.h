@@ -6,17 +6,27 @@
 /* Routes, written as in Amavis: "smtp:[127.0.0.1]:10025", "smtp:host:10025", "lmtp:[::1]:24",
  * "lmtp:unix:/path", "smtp:[192.0.2.1]:*" or "smtp:*:*".  "*" sends back to where the mail came from:
  * as host the address of the client that handed it to us, as port the one after the port it came in
- * on (10024: 10025).  Without a port: 25, for LMTP 24.  Several separated by commas or blanks are a
- * failover list. */
+ * on (10024: 10025).  Without a port: 25, for LMTP 24.  Next hops that are no servers: "pipe:NAME", a
+ * program that the group [pipe NAME] describes; "mbox:/path", "maildir:/path", "bsmtp:/path".  Several
+ * separated by commas or blanks are a failover list. */
 
 #include <glib.h>
 
 #include "mail/envelope.h"
 #include "mail/error.h"
 
+typedef enum {
+	AM_HOP_SMTP,
+	AM_HOP_LMTP,
+	AM_HOP_PIPE,
+	AM_HOP_BSMTP,
+	AM_HOP_MBOX,
+	AM_HOP_MAILDIR,
+} AmHopKind;
+
 typedef struct {
-	gboolean is_lmtp;
-	char *host;     /* "127.0.0.1", "::1", a name, "unix:/path", or "*" */
+	AmHopKind kind;
+	char *host;     /* "127.0.0.1", "::1", a name, "unix:/path", or "*"; else the path or name */
 	guint16 port;   /* 0 for Unix sockets and for "*" */
 	gboolean is_port_wild;
 	char *text; /* as configured, this hop alone */
