@@ -116,7 +116,7 @@ class Cage:
     def wait_ready(self, port):
         """Until what was started last serves the port."""
         process = self.processes[-1]
-        rig.wait_for("port %d" % port, lambda: process.poll() is not None or rig.port_is_open(port), 10)
+        rig.wait_for("port %d" % port, lambda: process.poll() is not None or rig.port_is_open(port), 30)
         if process.poll() is not None:
             raise AssertionError("ended with %d: %s" % (process.returncode, self.read("output")))
 
@@ -140,7 +140,7 @@ class Cage:
                 except ProcessLookupError:
                     pass
             try:
-                rig.wait_for("an empty cage", lambda: not self.alive(), 5)
+                rig.wait_for("an empty cage", lambda: not self.alive(), 10)
                 break
             except AssertionError:
                 continue

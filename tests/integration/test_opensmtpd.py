@@ -81,7 +81,7 @@ class Chain(unittest.TestCase):
 
     def until_empty(self):
         try:
-            rig.wait_for("an empty queue", lambda: not self.mta.queued(), 20)
+            rig.wait_for("an empty queue", lambda: not self.mta.queued(), 60)
         except AssertionError as e:
             raise AssertionError("%s\n%s%s" % (e, self.mta.read("output"), self.daemon.log_text()))
 

@@ -70,7 +70,7 @@ class Clients(test_auth.Auth):
 
     def arrived(self, protocol, to=TO, n=1, body=CRLF, **fields):
         """n mails more than before, each for these recipients and with all of the body."""
-        mails = self.sink.wait(self.n + n, 10)[self.n:]
+        mails = self.sink.wait(self.n + n)[self.n:]
         self.assertEqual(len(mails), n)
         for mail in mails:
             self.assertEqual(sorted(mail[1]), sorted(to))
