@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <grp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "content/channel.h"
+#include "mail/fd.h"
+#include "mail/spool.h"
 
 #define NOBODY 65534
 #define PATIENCE_US (10 * G_USEC_PER_SEC)
@@ -24,6 +27,7 @@
 #define MOST_BYTES (8u << 20)
 #define MOST_FILES 500
 #define TIME_S 20
+#define ANSWER_US (15 * G_USEC_PER_SEC)
 
 void
 program_rig_drop_root(void)
@@ -170,4 +174,43 @@ program_rig_clear(ProgramRig *rig)
 	g_free(rig->directory);
 	g_free(rig->spool);
 	g_free(rig->helper);
+}
+
+/* ---- as a worker does ---------------------------------------------------------------------- */
+
+int
+program_rig_content(const char *text)
+{
+	int fd = memfd_create("content", MFD_CLOEXEC);
+	g_assert_true(am_write_all(fd, text, strlen(text), NULL));
+	return fd;
+}
+
+/* ms: what the mail has left. */
+void
+program_rig_ask(int worker, guint program, const char *password, gint ms, AmProgramReply *reply)
+{
+	g_auto(AmFd) content = program_rig_content("some content");
+	g_autoptr(GError) error = NULL;
+	AmProgramRequest request = {
+		.program = program,
+		.deadline_us = g_get_monotonic_time() + ms * 1000,
+		.quota = RIG_QUOTA,
+		.has_password = password != NULL,
+	};
+	g_strlcpy(request.password, password != NULL ? password : "", sizeof request.password);
+	g_assert_true(am_program_send_request(worker, &request, content, &error));
+	(void)am_program_receive_reply(worker, g_get_monotonic_time() + ANSWER_US, reply, &error);
+	g_assert_no_error(error);
+}
+
+void
+program_rig_done(int worker)
+{
+	AmProgramReply reply;
+	g_autoptr(GError) error = NULL;
+	g_assert_true(am_program_send_done(worker, &error));
+	(void)am_program_receive_reply(worker, g_get_monotonic_time() + ANSWER_US, &reply, &error);
+	g_assert_no_error(error);
+	am_program_reply_clear(&reply);
 }

@@ -30,3 +30,13 @@ char *program_rig_log(ProgramRig *rig);
 void program_rig_clear(ProgramRig *rig);
 /* Waits, seconds at most, till the path is gone. */
 gboolean program_rig_is_gone(const char *path);
+
+#define RIG_QUOTA (1u << 20) /* bytes that a program may write */
+
+/* A descriptor that holds the text. */
+int program_rig_content(const char *text);
+/* Has a program run on some content; ms: what the mail has left. */
+void program_rig_ask(int worker, guint program, const char *password, gint ms,
+		     AmProgramReply *reply);
+/* The mail is done with. */
+void program_rig_done(int worker);

@@ -166,6 +166,57 @@ test_encoded(void)
 	am_types_free(types);
 }
 
+#define BYTES(text) text, sizeof text - 1
+
+/* Containers that nobody takes apart are told; nothing of everyday mail is. */
+static const struct {
+	const char *name, *body;
+	gsize len;
+	gboolean is_told;
+} containers[] = {
+	{ "CHM", BYTES("ITSF\3\0\0\0"), TRUE },
+	{ "WIM", BYTES("MSWIM\0\0\0\xd0\0\0\0"), TRUE },
+	{ "arc",
+	  BYTES("\x1a\x08"
+		"abc.txt\0\0\0\0\0\0\x10\0\0\0"),
+	  TRUE },
+	{ "szdd", BYTES("SZDD\x88\xf0'3A\0\0\0\0\0"), TRUE },
+	{ "vhdx", BYTES("vhdxfile\0\0\0\0"), TRUE },
+	{ "text", BYTES("Hello"), FALSE },
+	{ "HTML", BYTES("<html><body>Hello"), FALSE },
+	{ "picture", BYTES("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), FALSE },
+	{ "PDF", BYTES("%PDF-1.4\n"), FALSE },
+	{ "zip", BYTES("PK\3\4\x14\0\0\0\0\0"), FALSE },
+	{ "OLE", BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), FALSE },
+	{ "gzip", BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), FALSE },
+	{ "program", BYTES("MZ\x90\0\3\0\0\0"), FALSE },
+	{ "nothing known", BYTES("\1\2\3\4\5\6\7\x08"), FALSE },
+};
+
+static void
+test_containers(void)
+{
+	AmTypes *types = am_types_new(NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(containers); i++) {
+		g_autofree char *body =
+			g_base64_encode((const guchar *)containers[i].body, containers[i].len);
+		g_autofree char *mail =
+			g_strdup_printf("From: a@b\r\nContent-Type: application/octet-stream\r\n"
+					"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n",
+					body);
+		g_autoptr(AmReport) report =
+			inspect_run(NULL, &inspect_limits, types, mail, strlen(mail));
+		const AmReportPart *part = report->parts->pdata[1];
+		g_test_message("%s: %s", containers[i].name, part->type);
+		g_assert_cmpint((part->flags & AM_PART_UNDECODED) != 0, ==, containers[i].is_told);
+		g_assert_cmpstr(part->reason, ==,
+				containers[i].is_told ? "there is no decoder for this type" : "");
+		g_assert_cmpint(am_report_has_finding(report, "undecoded"), ==,
+				containers[i].is_told);
+	}
+	am_types_free(types);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,5 +225,6 @@ main(int argc, char **argv)
 	am_names_preload();
 	g_test_add_func("/decoders/turns", test_turns);
 	g_test_add_func("/decoders/encoded", test_encoded);
+	g_test_add_func("/decoders/containers", test_containers);
 	return g_test_run();
 }

@@ -252,54 +252,6 @@ test_digest(void)
 	g_assert_cmpstr(part->short_type, ==, "asc,txt");
 }
 
-#define BYTES(text) text, sizeof text - 1
-
-/* Containers that nobody takes apart are told; nothing of everyday mail is. */
-static const struct {
-	const char *name, *body;
-	gsize len;
-	gboolean is_told;
-} containers[] = {
-	{ "CHM", BYTES("ITSF\3\0\0\0"), TRUE },
-	{ "WIM", BYTES("MSWIM\0\0\0\xd0\0\0\0"), TRUE },
-	{ "arc",
-	  BYTES("\x1a\x08"
-		"abc.txt\0\0\0\0\0\0\x10\0\0\0"),
-	  TRUE },
-	{ "szdd", BYTES("SZDD\x88\xf0'3A\0\0\0\0\0"), TRUE },
-	{ "vhdx", BYTES("vhdxfile\0\0\0\0"), TRUE },
-	{ "text", BYTES("Hello"), FALSE },
-	{ "HTML", BYTES("<html><body>Hello"), FALSE },
-	{ "picture", BYTES("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), FALSE },
-	{ "PDF", BYTES("%PDF-1.4\n"), FALSE },
-	{ "zip", BYTES("PK\3\4\x14\0\0\0\0\0"), FALSE },
-	{ "OLE", BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), FALSE },
-	{ "gzip", BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), FALSE },
-	{ "program", BYTES("MZ\x90\0\3\0\0\0"), FALSE },
-	{ "nothing known", BYTES("\1\2\3\4\5\6\7\x08"), FALSE },
-};
-
-static void
-test_containers(void)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(containers); i++) {
-		g_autofree char *body =
-			g_base64_encode((const guchar *)containers[i].body, containers[i].len);
-		g_autofree char *mail =
-			g_strdup_printf(HEAD "Content-Type: application/octet-stream\r\n"
-					     "Content-Transfer-Encoding: base64\r\n\r\n%s\r\n",
-					body);
-		g_autoptr(AmReport) report = inspect(mail);
-		const AmReportPart *part = report->parts->pdata[1];
-		g_test_message("%s: %s", containers[i].name, part->type);
-		g_assert_cmpint((part->flags & AM_PART_UNDECODED) != 0, ==, containers[i].is_told);
-		g_assert_cmpstr(part->reason, ==,
-				containers[i].is_told ? "there is no decoder for this type" : "");
-		g_assert_cmpint(am_report_has_finding(report, "undecoded"), ==,
-				containers[i].is_told);
-	}
-}
-
 static const struct {
 	const char *fields;
 	const char *names; /* readings, separated by '|', the first one first; for all see test-names */
@@ -614,7 +566,6 @@ main(int argc, char **argv)
 	g_test_add_func("/inspect/windows", test_windows);
 	g_test_add_func("/inspect/digest", test_digest);
 	g_test_add_func("/inspect/names", test_names);
-	g_test_add_func("/inspect/containers", test_containers);
 	g_test_add_func("/inspect/depth", test_depth);
 	g_test_add_func("/inspect/number", test_number);
 	g_test_add_func("/inspect/no-time", test_no_time);

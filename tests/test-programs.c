@@ -17,57 +17,17 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <amavisd/plugin.h>
 
 #include "content/remove.h"
-#include "content/sandbox-private.h"
 #include "mail/fd.h"
 #include "mail/spool.h"
 #include "program-rig.h"
 
 #define PATIENCE_US (15 * G_USEC_PER_SEC)
-#define QUOTA (1u << 20)
-
-static int
-content_new(const char *text)
-{
-	int fd = memfd_create("content", MFD_CLOEXEC);
-	g_assert_true(am_write_all(fd, text, strlen(text), NULL));
-	return fd;
-}
-
-/* ms: what the mail has left. */
-static void
-ask(int worker, guint program, const char *password, gint ms, AmProgramReply *reply)
-{
-	g_auto(AmFd) content = content_new("some content");
-	g_autoptr(GError) error = NULL;
-	AmProgramRequest request = {
-		.program = program,
-		.deadline_us = g_get_monotonic_time() + ms * 1000,
-		.quota = QUOTA,
-		.has_password = password != NULL,
-	};
-	g_strlcpy(request.password, password != NULL ? password : "", sizeof request.password);
-	g_assert_true(am_program_send_request(worker, &request, content, &error));
-	(void)am_program_receive_reply(worker, g_get_monotonic_time() + PATIENCE_US, reply, &error);
-	g_assert_no_error(error);
-}
-
-static void
-done(int worker)
-{
-	AmProgramReply reply;
-	g_autoptr(GError) error = NULL;
-	g_assert_true(am_program_send_done(worker, &error));
-	(void)am_program_receive_reply(worker, g_get_monotonic_time() + PATIENCE_US, &reply, &error);
-	g_assert_no_error(error);
-	am_program_reply_clear(&reply);
-}
 
 #define DIES(signal) (1000 + (signal))
 #define LIMIT(limit) (2000 + (limit))
@@ -130,18 +90,6 @@ static const struct {
 	{ "everything in the folder", "zoo", NULL, 0, 0, "ok\n", NULL },
 };
 
-/* Of the list that programs and workers share, what is forgotten most easily. */
-static const int deadly_calls[] = {
-	SYS_kexec_file_load, SYS_swapoff,	    SYS_syslog, SYS_quotactl, SYS_fsmount,
-	SYS_mount_setattr,   SYS_name_to_handle_at,
-};
-/* No such call, for a program. */
-static const int missing_calls[] = {
-	SYS_setuid,	 SYS_setresgid,	 SYS_setgroups, SYS_capset,
-	SYS_personality, SYS_execveat,	 SYS_mknod,	SYS_mknodat,
-	SYS_vmsplice,	 SYS_pidfd_open, SYS_clone3,	SYS_rt_sigqueueinfo,
-};
-
 static char *
 expand(const ProgramRig *rig, const char *text)
 {
@@ -193,12 +141,12 @@ test_cage(void)
 	int worker = program_rig_worker(&rig, 77);
 	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
 		AmProgramReply reply;
-		ask(worker, i, NULL, cases[i].expected == TIME ? 300 : 10000, &reply);
+		program_rig_ask(worker, i, NULL, cases[i].expected == TIME ? 300 : 10000, &reply);
 		g_autofree char *log = program_rig_log(&rig);
 		check_case(i, &reply, log);
 		am_program_reply_clear(&reply);
 	}
-	done(worker);
+	program_rig_done(worker);
 	g_autofree char *left = program_rig_log(&rig);
 	g_assert_cmpstr(left, ==, "");
 	g_assert_cmpint(g_stat(secret, &st), ==, 0);
@@ -206,59 +154,6 @@ test_cage(void)
 	g_assert_cmpint(g_unlink(secret), ==, 0);
 	(void)close(worker);
 	program_rig_clear(&rig); /* finds nothing left behind */
-}
-
-static void
-check_call(int worker, guint program, int number, gboolean is_deadly)
-{
-	AmProgramReply reply;
-	ask(worker, program, NULL, 10000, &reply);
-	g_test_message("call %d: %x %s", number, (guint)reply.status, reply.text->str);
-	g_assert_true(reply.was_run);
-	if (is_deadly) {
-		g_assert_true(WIFSIGNALED(reply.status));
-		g_assert_cmpint(WTERMSIG(reply.status), ==, SIGSYS);
-	} else {
-		g_assert_true(WIFEXITED(reply.status));
-		g_assert_cmpstr(reply.text->str, ==, "ENOSYS\n");
-	}
-	am_program_reply_clear(&reply);
-}
-
-static gboolean
-is_in(const GArray *calls, int number)
-{
-	for (guint i = 0; i < calls->len; i++)
-		if (g_array_index(calls, int, i) == number)
-			return TRUE;
-	return FALSE;
-}
-
-static void
-test_calls(void)
-{
-	ProgramRig rig;
-	gsize n;
-	const int *shared = am_sandbox_deadly_calls(&n), reboot = SYS_reboot;
-	g_autoptr(GArray) calls = g_array_new(FALSE, FALSE, sizeof(int));
-	g_array_append_vals(calls, shared, (guint)n);
-	g_array_append_vals(calls, &reboot, 1);
-	const guint n_deadly = calls->len;
-	g_array_append_vals(calls, missing_calls, G_N_ELEMENTS(missing_calls));
-	for (gsize i = 0; i < G_N_ELEMENTS(deadly_calls); i++)
-		g_assert_true(is_in(calls, deadly_calls[i]));
-	program_rig_init(&rig);
-	for (guint i = 0; i < calls->len; i++) {
-		g_autofree char *number = g_strdup_printf("%d", g_array_index(calls, int, i));
-		(void)program_rig_add(&rig, "call", number, 0);
-	}
-	program_rig_start(&rig);
-	int worker = program_rig_worker(&rig, 77);
-	for (guint i = 0; i < calls->len; i++)
-		check_call(worker, i, g_array_index(calls, int, i), i < n_deadly);
-	done(worker);
-	(void)close(worker);
-	program_rig_clear(&rig);
 }
 
 static void
@@ -283,7 +178,8 @@ test_passwords(void)
 		{ TRUE, "@list", NULL },
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(tries); i++) {
-		ask(worker, tries[i].is_alone ? alone : inside, tries[i].password, 5000, &reply);
+		program_rig_ask(worker, tries[i].is_alone ? alone : inside, tries[i].password, 5000,
+				&reply);
 		g_assert_true(reply.was_run == (tries[i].output != NULL));
 		if (tries[i].output != NULL)
 			g_assert_cmpstr(reply.text->str, ==, tries[i].output);
@@ -299,9 +195,9 @@ test_passwords(void)
 static pid_t
 start_sleeper(const ProgramRig *rig, int worker, pid_t number)
 {
-	g_auto(AmFd) content = content_new("x");
+	g_auto(AmFd) content = program_rig_content("x");
 	AmProgramRequest request = { .deadline_us = g_get_monotonic_time() + PATIENCE_US,
-				     .quota = QUOTA };
+				     .quota = RIG_QUOTA };
 	g_autofree char *path =
 		g_strdup_printf("%s/work-%d/run-0/out/pid", rig->spool, (int)number);
 	g_autofree char *text = NULL;
@@ -367,7 +263,7 @@ test_side_by_side(void)
 	program_rig_start(&rig);
 	int first = program_rig_worker(&rig, 77), second = program_rig_worker(&rig, 78);
 	pid_t pid = start_sleeper(&rig, first, 77);
-	ask(second, echo, NULL, 5000, &reply);
+	program_rig_ask(second, echo, NULL, 5000, &reply);
 	g_assert_cmpstr(reply.text->str, ==, "[x]\n");
 	am_program_reply_clear(&reply);
 	g_assert_cmpint(kill(pid, 0), ==, 0);
@@ -461,7 +357,7 @@ test_hostile(void)
 	(void)program_rig_add(&rig, "echo", "{file}", 0);
 	program_rig_start(&rig);
 	g_assert_cmpint(pipe(ends), ==, 0);
-	g_auto(AmFd) one = content_new("x");
+	g_auto(AmFd) one = program_rig_content("x");
 	g_auto(AmFd) directory = open("/", O_RDONLY | O_DIRECTORY);
 	const int none[] = { -1 }, two[] = { one, one, -1 }, three[] = { one, one, one, -1 };
 	const int *const wrong[] = { none, two, three };
@@ -520,9 +416,9 @@ test_cost(void)
 		int worker = program_rig_worker(&rig, 77);
 		gint64 start = g_get_monotonic_time();
 		for (guint n = 0; n < 100; n++) {
-			ask(worker, 0, NULL, 10000, &reply);
+			program_rig_ask(worker, 0, NULL, 10000, &reply);
 			am_program_reply_clear(&reply);
-			done(worker);
+			program_rig_done(worker);
 		}
 		g_test_minimized_result((double)(g_get_monotonic_time() - start) / 100000,
 					"%s: %.2f ms", names[i],
@@ -601,7 +497,6 @@ main(int argc, char **argv)
 	g_test_add_func("/programs/parse", test_parse);
 	g_test_add_func("/programs/remove", test_remove);
 	g_test_add_func("/programs/cage", test_cage);
-	g_test_add_func("/programs/calls", test_calls);
 	g_test_add_func("/programs/passwords", test_passwords);
 	g_test_add_func("/programs/side-by-side", test_side_by_side);
 	g_test_add_func("/programs/hostile", test_hostile);
