@@ -22,7 +22,7 @@ struct _AmTlsLink {
 	const AmTls *tls;
 	char *error;
 	gboolean is_broken;	       /* nothing more may be said */
-	char *peer_name, *fingerprint; /* made when asked for */
+	char *peer_name; /* made when asked for */
 };
 
 int
@@ -124,7 +124,6 @@ am_tls_link_free(AmTlsLink *link)
 	SSL_free(link->ssl);
 	g_free(link->error);
 	g_free(link->peer_name);
-	g_free(link->fingerprint);
 	g_free(link);
 }
 
@@ -259,22 +258,6 @@ am_tls_link_peer_name(AmTlsLink *link)
 	link->peer_name = len >= 0 ? g_utf8_make_valid((const char *)text, len) : g_strdup("");
 	OPENSSL_free(text);
 	return link->peer_name;
-}
-
-const char *
-am_tls_link_fingerprint(AmTlsLink *link)
-{
-	guint8 digest[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-	if (link->fingerprint != NULL)
-		return link->fingerprint;
-	X509 *certificate = SSL_get0_peer_certificate(link->ssl);
-	GString *hex = g_string_new(NULL);
-	if (certificate != NULL && X509_digest(certificate, EVP_sha256(), digest, &len) == 1)
-		for (unsigned int i = 0; i < len; i++)
-			g_string_append_printf(hex, "%02x", digest[i]);
-	link->fingerprint = g_string_free(hex, FALSE);
-	return link->fingerprint;
 }
 
 const char *

@@ -85,6 +85,4 @@ int am_tls_link_bits(const AmTlsLink *link);
 gboolean am_tls_link_is_verified(const AmTlsLink *link);
 /* Common name of the peer's certificate, "" none; only the peer's word unless verified. */
 const char *am_tls_link_peer_name(AmTlsLink *link);
-/* SHA-256 of the peer's certificate in hex, "" none. */
-const char *am_tls_link_fingerprint(AmTlsLink *link);
 const char *am_tls_link_error(const AmTlsLink *link); /* why it failed, never NULL */
