@@ -445,12 +445,16 @@ fake_release(gpointer user, const AmReleaseRequest *r)
 	return replies;
 }
 
-static const AmPdpOps fake_ops = {
+static const AmHandbackOps fake_check = {
 	.on_recipient = fake_recipient,
 	.on_begin = fake_begin,
 	.on_abandon = fake_abandon,
 	.on_mail = fake_mail,
 	.on_done = fake_done,
+};
+
+static const AmPdpOps fake_ops = {
+	.check = &fake_check,
 	.on_deliver = fake_deliver,
 	.on_release = fake_release,
 };

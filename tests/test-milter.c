@@ -131,7 +131,7 @@ fake_done(gpointer user)
 	fake->ended++;
 }
 
-static const AmMilterOps fake_ops = {
+static const AmHandbackOps fake_ops = {
 	.on_recipient = fake_recipient,
 	.on_begin = fake_begin,
 	.on_abandon = fake_abandon,

@@ -60,8 +60,8 @@ server_release(AmPdpServer *server, AmReleaseKind kind, GString *out)
 	const char *mail_file = am_pdp_get(request, "mail_file");
 	am_pdp_answer_begin(out, NULL);
 	g_autoptr(AmReply) refusal = release_refusal(server, mail_id);
-	if (refusal == NULL && server->ops->on_begin != NULL)
-		refusal = server->ops->on_begin(server->user);
+	if (refusal == NULL && server->ops->check->on_begin != NULL)
+		refusal = server->ops->check->on_begin(server->user);
 	if (refusal != NULL) {
 		am_pdp_answer_reply(out, refusal);
 		return;
@@ -82,8 +82,8 @@ server_release(AmPdpServer *server, AmReleaseKind kind, GString *out)
 	g_autoptr(GPtrArray) replies = server->ops->on_release(server->user, &release);
 	for (guint i = 0; i < replies->len; i++)
 		am_pdp_answer_reply(out, replies->pdata[i]);
-	if (server->ops->on_abandon != NULL)
-		server->ops->on_abandon(server->user);
+	if (server->ops->check->on_abandon != NULL)
+		server->ops->check->on_abandon(server->user);
 }
 
 /* -- requests -- */
@@ -129,64 +129,62 @@ server_answer(AmPdpServer *server)
 
 /* -- as the session sees it -- */
 
+static void
+server_refuse_large(AmPdpServer *server)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	server_refuse(server, "The request is too large", out);
+	g_string_append(out, "\r\n");
+	am_stream_queue(server->stream, out->str, out->len);
+	server->is_over = TRUE;
+}
+
+/* Up to one request: others first, an answer can take long. */
 static AmReadResult
-server_work(AmPdpServer *server, gboolean *is_used_up)
+server_take_request(AmPdpServer *server)
 {
 	gsize budget = AMPDP_STEP_BYTES;
-	while (!server->is_over) {
+	AmPdpStep step = AM_PDP_MORE;
+	while (step == AM_PDP_MORE && budget > 0) {
 		const guint8 *data;
 		gsize len, used;
-		if (budget == 0) {
-			*is_used_up = TRUE;
-			return AM_READ_AGAIN;
-		}
 		AmReadResult result = am_stream_try_peek(server->stream, &data, &len);
 		if (result != AM_READ_OK)
 			return result;
-		AmPdpStep step = am_pdp_request_feed(&server->request, data, len, &used);
+		step = am_pdp_request_feed(&server->request, data, len, &used);
 		am_stream_consume(server->stream, used);
 		budget -= MIN(budget, used);
-		if (step == AM_PDP_MORE)
-			continue;
-		if (step == AM_PDP_LARGE) {
-			g_autoptr(GString) out = g_string_new(NULL);
-			server_refuse(server, "The request is too large", out);
-			am_stream_queue(server->stream, out->str, out->len);
-			am_stream_queue(server->stream, "\r\n", 2);
-			server->is_over = TRUE;
-			return AM_READ_OK;
-		}
+	}
+	if (step == AM_PDP_LARGE) {
+		server_refuse_large(server);
+	} else if (step == AM_PDP_DONE) {
 		server_answer(server);
 		am_pdp_request_reset(&server->request);
-		*is_used_up = TRUE; /* others first: an answer can take long */
-		return AM_READ_AGAIN;
 	}
 	return AM_READ_OK;
 }
 
 static AmServerStep
-server_step(gpointer user)
+server_work(gpointer user)
 {
 	AmPdpServer *server = user;
-	g_autoptr(GError) error = NULL;
-	gboolean is_used_up = FALSE;
-	AmReadResult result = AM_READ_OK;
-	if (am_stream_try_flush(server->stream, &error))
-		result = server_work(server, &is_used_up);
+	AmReadResult result = server->is_over ? AM_READ_OK : server_take_request(server);
 	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
 		if (!am_pdp_request_is_empty(&server->request))
 			am_info("listener %s: lost connection in a request",
 				server->config->listener);
 		server->is_over = TRUE;
 	}
-	if (error == NULL && !am_stream_try_flush(server->stream, &error) && error == NULL)
-		return AM_SERVER_WAIT_OUTPUT;
-	if (error != NULL || server->is_over)
+	if (server->is_over)
 		return AM_SERVER_CLOSE;
-	if (is_used_up)
-		return AM_SERVER_YIELD;
-	am_stream_park(server->stream);
-	return AM_SERVER_WAIT_INPUT;
+	return result == AM_READ_OK ? AM_SERVER_YIELD : AM_SERVER_WAIT_INPUT;
+}
+
+static AmServerStep
+server_step(gpointer user)
+{
+	AmPdpServer *server = user;
+	return am_server_step(server->stream, server_work, server);
 }
 
 static gboolean

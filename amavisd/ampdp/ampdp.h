@@ -35,17 +35,7 @@ typedef struct {
 } AmPdpConfig; /* borrowed, outlives the server; one for each listener */
 
 typedef struct {
-	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
-	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
-				 const AmRecipient *recipient);
-	/* May a request be taken into work now?  NULL: yes, and exactly one of on_mail, on_deliver
-	 * and on_abandon follows.  Otherwise the refusal. */
-	AmReply *(*on_begin)(gpointer user);
-	void (*on_abandon)(gpointer user);
-	/* The client delivers: as AmMilterOps.  The handback is initialised; mail and handback are
-	 * valid until on_done. */
-	void (*on_mail)(gpointer user, AmMail *mail, AmHandback *handback);
-	void (*on_done)(gpointer user); /* frees the mail */
+	const AmHandbackOps *check; /* on_begin and on_abandon stand around a release, too */
 	/* We deliver; takes mail.  Replies as AmSmtpServerOps.on_mail: one for all. */
 	GPtrArray *(*on_deliver)(gpointer user, AmMail *mail);
 	/* Out of quarantine: a reply (AmReply) for each recipient, at least one. */

@@ -206,10 +206,10 @@ check_judge_recipients(Check *check)
 	const AmPdpServer *server = check->server;
 	AmReply *refusal = NULL;
 	check->envelope->declared_size = (gint64)am_spool_size(check->spool);
-	for (guint i = 0; server->ops->on_recipient != NULL && refusal == NULL &&
+	for (guint i = 0; server->ops->check->on_recipient != NULL && refusal == NULL &&
 			  i < check->envelope->recipients->len;
 	     i++)
-		refusal = server->ops->on_recipient(server->user, check->envelope,
+		refusal = server->ops->check->on_recipient(server->user, check->envelope,
 						    check->envelope->recipients->pdata[i]);
 	return refusal;
 }
@@ -256,9 +256,9 @@ check_hand_back(Check *check, AmMail *mail, GString *out)
 	AmPdpServer *server = check->server;
 	g_auto(AmHandback) handback;
 	am_handback_init(&handback);
-	server->ops->on_mail(server->user, mail, &handback);
+	server->ops->check->on_mail(server->user, mail, &handback);
 	am_pdp_answer_verdict(out, mail, &handback, (const char *const *)check->recipients->pdata);
-	server->ops->on_done(server->user);
+	server->ops->check->on_done(server->user);
 }
 
 static void
@@ -277,8 +277,8 @@ check_run(Check *check, GString *out)
 	if (refusal != NULL) {
 		am_pdp_answer_begin(out, NULL);
 		am_pdp_answer_refusal(out, refusal);
-		if (server->ops->on_abandon != NULL)
-			server->ops->on_abandon(server->user);
+		if (server->ops->check->on_abandon != NULL)
+			server->ops->check->on_abandon(server->user);
 		return;
 	}
 	AmMail *mail = check_finish(check);
@@ -296,7 +296,7 @@ am_pdp_check(AmPdpServer *server, GString *out)
 	const AmPdpConfig *config = server->config;
 	const char *care = am_pdp_get(&server->request, "delivery_care_of");
 	g_autoptr(AmReply) busy =
-		server->ops->on_begin != NULL ? server->ops->on_begin(server->user) : NULL;
+		server->ops->check->on_begin != NULL ? server->ops->check->on_begin(server->user) : NULL;
 	if (busy != NULL) {
 		am_pdp_answer_begin(out, NULL);
 		am_pdp_answer_refusal(out, busy);

@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "mail/edits.h"
+#include "mail/mail.h"
 #include "mail/reply.h"
 
 typedef struct {
@@ -30,3 +31,18 @@ typedef enum {
 void am_handback_init(AmHandback *handback);
 void am_handback_clear(AmHandback *handback);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AmHandback, am_handback_clear)
+
+/* What the server side of such a protocol asks of the session. */
+typedef struct {
+	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
+	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
+				 const AmRecipient *recipient);
+	/* May a mail be taken into work now?  NULL: yes, and on_mail (or another way the protocol has
+	 * for a mail) or on_abandon follows exactly once.  Otherwise the refusal. */
+	AmReply *(*on_begin)(gpointer user);
+	void (*on_abandon)(gpointer user);
+	/* The mail is complete; taken, and valid with what the handback borrows until on_done.  The
+	 * handback is initialised. */
+	void (*on_mail)(gpointer user, AmMail *mail, AmHandback *handback);
+	void (*on_done)(gpointer user); /* frees the mail */
+} AmHandbackOps;

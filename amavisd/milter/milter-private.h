@@ -19,7 +19,7 @@ typedef enum {
 struct _AmMilterServer {
 	AmStream *stream;
 	const AmMilterConfig *config;
-	const AmMilterOps *ops;
+	const AmHandbackOps *ops;
 	gpointer user;
 	MilterPhase phase;
 	AmMilterPacket packet;

@@ -30,7 +30,7 @@
 	 AM_MILTER_NR_BODY | AM_MILTER_LEADING_SPACE)
 
 AmMilterServer *
-am_milter_server_new(AmStream *stream, const AmMilterConfig *config, const AmMilterOps *ops,
+am_milter_server_new(AmStream *stream, const AmMilterConfig *config, const AmHandbackOps *ops,
 		     gpointer user)
 {
 	AmMilterServer *server = g_new0(AmMilterServer, 1);
@@ -237,18 +237,16 @@ milter_command(AmMilterServer *server, const AmMilterPacket *packet)
 
 /* -- as the session sees it -- */
 
+/* Packets until the budget of the step is used up. */
 static AmReadResult
-milter_work(AmMilterServer *server, gboolean *is_used_up)
+milter_take_packets(AmMilterServer *server)
 {
 	gsize budget = MILTER_STEP_BYTES;
-	while (server->phase != MILTER_OVER) {
+	AmReadResult result = AM_READ_OK;
+	while (server->phase != MILTER_OVER && budget > 0) {
 		const guint8 *data;
 		gsize len, used;
-		if (budget == 0) {
-			*is_used_up = TRUE;
-			return AM_READ_AGAIN;
-		}
-		AmReadResult result = am_stream_try_peek(server->stream, &data, &len);
+		result = am_stream_try_peek(server->stream, &data, &len);
 		if (result != AM_READ_OK)
 			return result;
 		AmPacketStep step = am_milter_packet_feed(&server->packet, data, len, &used);
@@ -264,36 +262,35 @@ milter_work(AmMilterServer *server, gboolean *is_used_up)
 		am_stream_consume(server->stream, used);
 		budget -= MIN(budget, used);
 	}
-	return AM_READ_OK;
+	return result;
 }
 
 static AmServerStep
-milter_step(gpointer user)
+milter_work(gpointer user)
 {
 	AmMilterServer *server = user;
-	g_autoptr(GError) error = NULL;
-	gboolean is_used_up = FALSE;
-	AmReadResult result = AM_READ_OK;
-	if (am_stream_try_flush(server->stream, &error))
-		result = milter_work(server, &is_used_up);
+	AmReadResult result = milter_take_packets(server);
 	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
 		if (server->phase == MILTER_MAIL)
 			am_info("listener %s: lost connection from the MTA in a mail",
 				server->config->listener);
 		server->phase = MILTER_OVER;
 	}
-	if (error == NULL && !am_stream_try_flush(server->stream, &error) && error == NULL)
-		return AM_SERVER_WAIT_OUTPUT;
-	if (error != NULL || server->phase == MILTER_OVER)
+	if (server->phase == MILTER_OVER)
 		return AM_SERVER_CLOSE;
-	if (is_used_up)
+	if (result == AM_READ_OK)
 		return AM_SERVER_YIELD;
-	/* sendmail writes each field of the header by itself, and as none is answered the second would
-	 * wait for the first's acknowledgement */
+	/* sendmail writes each header field by itself, and nothing of it is answered */
 	if (server->phase == MILTER_MAIL)
 		am_stream_acknowledge(server->stream);
-	am_stream_park(server->stream);
 	return AM_SERVER_WAIT_INPUT;
+}
+
+static AmServerStep
+milter_step(gpointer user)
+{
+	AmMilterServer *server = user;
+	return am_server_step(server->stream, milter_work, server);
 }
 
 /* The MTA keeps a connection as long as its client's session lasts, and takes its end for a failure

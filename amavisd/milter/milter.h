@@ -27,25 +27,11 @@ typedef struct {
 	const char *const *policy_banks;
 } AmMilterConfig; /* borrowed, outlives the server; one for each listener */
 
-typedef struct {
-	/* Size and policy check of one recipient; NULL accepts, else the refusal.  May be NULL. */
-	AmReply *(*on_recipient)(gpointer user, const AmEnvelope *envelope,
-				 const AmRecipient *recipient);
-	/* May a mail be taken into work now?  NULL: yes, and on_mail or on_abandon follows exactly
-	 * once.  Otherwise the refusal. */
-	AmReply *(*on_begin)(gpointer user);
-	void (*on_abandon)(gpointer user);
-	/* The mail is complete; taken, and valid with what the handback borrows until on_done.  The
-	 * handback is initialised. */
-	void (*on_mail)(gpointer user, AmMail *mail, AmHandback *handback);
-	void (*on_done)(gpointer user); /* frees the mail */
-} AmMilterOps;
-
 typedef struct _AmMilterServer AmMilterServer;
 
 /* Takes the stream. */
 AmMilterServer *am_milter_server_new(AmStream *stream, const AmMilterConfig *config,
-				     const AmMilterOps *ops, gpointer user);
+				     const AmHandbackOps *ops, gpointer user);
 
 /* For the session. */
 extern const AmServerKind am_milter_server_kind;

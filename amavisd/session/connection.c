@@ -190,7 +190,7 @@ connection_on_checked_done(gpointer user)
 	connection_on_abandon(connection); /* no longer in work */
 }
 
-static const AmMilterOps connection_milter_ops = {
+static const AmHandbackOps connection_check_ops = {
 	.on_recipient = connection_on_recipient,
 	.on_begin = connection_on_begin,
 	.on_abandon = connection_on_abandon,
@@ -207,11 +207,7 @@ connection_on_release(gpointer user, const AmReleaseRequest *request)
 }
 
 static const AmPdpOps connection_pdp_ops = {
-	.on_recipient = connection_on_recipient,
-	.on_begin = connection_on_begin,
-	.on_abandon = connection_on_abandon,
-	.on_mail = connection_on_checked_mail,
-	.on_done = connection_on_checked_done,
+	.check = &connection_check_ops,
 	.on_deliver = connection_on_mail,
 	.on_release = connection_on_release,
 };
@@ -273,7 +269,7 @@ connection_start_server(AmConnection *connection, AmStream *stream)
 	case AM_PROTOCOL_MILTER:
 		connection->kind = &am_milter_server_kind;
 		connection->server = am_milter_server_new(stream, &listener->milter,
-							  &connection_milter_ops, connection);
+							  &connection_check_ops, connection);
 		break;
 	case AM_PROTOCOL_AM_PDP:
 		connection->kind = &am_pdp_server_kind;

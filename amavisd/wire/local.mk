@@ -6,6 +6,7 @@ libamavisd_la_SOURCES += \
 	amavisd/wire/proxy.h \
 	amavisd/wire/sasl.c \
 	amavisd/wire/sasl.h \
+	amavisd/wire/server.c \
 	amavisd/wire/server.h \
 	amavisd/wire/stream-address.c \
 	amavisd/wire/stream.c \

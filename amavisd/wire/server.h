@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+#include "wire/stream.h"
+
 typedef enum {
 	AM_SERVER_WAIT_INPUT,  /* park until readable */
 	AM_SERVER_WAIT_OUTPUT, /* park until writable */
@@ -29,3 +31,9 @@ typedef struct {
 	gint64 (*end_us)(gconstpointer server);
 	void (*free)(gpointer server);
 } AmServerKind; /* one constant for each protocol */
+
+/* One step over a stream.  Unless output still waits for the client, work is called: it takes what
+ * has arrived, gathers what is to be said (am_stream_queue()), and returns CLOSE, YIELD or
+ * WAIT_INPUT.  It may be called again after CLOSE, while the last words wait to be sent. */
+AmServerStep am_server_step(AmStream *stream, AmServerStep (*work)(gpointer server),
+			    gpointer server);

@@ -82,8 +82,8 @@ static void
 fuzz_serve(const guint8 *data, gsize len)
 {
 	static const char *const directories[] = { "/dev", NULL };
-	static const AmPdpOps ops = { .on_mail = fuzz_mail,
-				      .on_done = fuzz_done,
+	static const AmHandbackOps check = { .on_mail = fuzz_mail, .on_done = fuzz_done };
+	static const AmPdpOps ops = { .check = &check,
 				      .on_deliver = fuzz_deliver,
 				      .on_release = fuzz_release };
 	const AmPdpConfig config = { .spool_directory = "/tmp",

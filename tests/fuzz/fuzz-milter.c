@@ -81,10 +81,10 @@ fuzz_drive(Fuzz *fuzz, AmMilterServer *server, int peer, const guint8 *data, gsi
 static GByteArray *
 fuzz_serve(const guint8 *data, gsize len, gsize cut, gboolean is_refusing)
 {
-	static const AmMilterOps ops = { .on_begin = fuzz_begin,
-					 .on_abandon = fuzz_abandon,
-					 .on_mail = fuzz_mail,
-					 .on_done = fuzz_done };
+	static const AmHandbackOps ops = { .on_begin = fuzz_begin,
+					   .on_abandon = fuzz_abandon,
+					   .on_mail = fuzz_mail,
+					   .on_done = fuzz_done };
 	const AmMilterConfig config = { .spool_directory = "/tmp",
 					.spool_memory = 4096,
 					.size_limit = 4096,
