@@ -302,6 +302,7 @@ peer_client_config(guint ms)
 		.keep_age_ms = 60000,
 		.probe_ms = 60000,
 		.keep_max = 2,
+		.has_dsn = TRUE,
 		.hostname = "me.example",
 	};
 }

@@ -250,7 +250,8 @@ test_compose(void)
 	refused->reply = am_reply_new(550, "5.1.1", "id=1, from MTA: 550 5.1.1 \xc3\xa4\nnobody");
 	g_free(refused->next_hop);
 	refused->next_hop = g_strdup("127.0.0.1:10025");
-	g_autoptr(GString) text = am_notify_compose(mail, "me.example", list, &error);
+	g_autoptr(GString) text =
+		am_notify_compose(mail, "me.example", AM_NOTIFY_FAILED, list, &error);
 	g_assert_no_error(error);
 	assert_7bit(text);
 	dsn_parse(text, &dsn);
@@ -287,11 +288,41 @@ test_compose(void)
 	g_assert_cmpstr(dsn.header, ==, HEADER);
 }
 
+static void
+test_relayed(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) list = make_list();
+	g_autoptr(AmMail) mail = make_mail("s@x.org", MAIL, TRUE);
+	g_auto(Dsn) dsn = { 0 };
+	AmDisposition *relayed = add_disposition(list, mail, "a@x.org");
+	relayed->destiny = AM_DESTINY_PASS;
+	relayed->is_delivered = relayed->wants_relayed = TRUE;
+	relayed->reply = am_reply_new(250, "2.6.0", "Ok, from MTA: queued");
+	g_free(relayed->next_hop);
+	relayed->next_hop = g_strdup("127.0.0.1:10025");
+	g_autoptr(GString) text =
+		am_notify_compose(mail, "me.example", AM_NOTIFY_RELAYED, list, &error);
+	g_assert_no_error(error);
+	assert_7bit(text);
+	dsn_parse(text, &dsn);
+	g_assert_cmpstr(dsn.type, ==, "multipart/report");
+	g_assert_nonnull(strstr(text->str, "\r\nSubject: Mail was passed on\r\n"));
+	g_assert_nonnull(
+		strstr(dsn.people, "<a@x.org>:\r\n    250 2.6.0 Ok, from MTA: queued\r\n"));
+	g_assert_nonnull(strstr(dsn.status,
+				"Final-Recipient: rfc822; a@x.org\r\nAction: relayed\r\n"
+				"Status: 2.6.0\r\nRemote-MTA: dns; [127.0.0.1]\r\n"
+				"Diagnostic-Code: smtp; 250 2.6.0 Ok"));
+	g_assert_null(strstr(text->str, "secret"));
+}
+
 /* What is wrong with a header is shown, with a mark under the byte. */
 static void
 test_defects(void)
 {
-	static const char bad[] = "Subject: hello\r\nX-Bad: a\x01" "b\r\nTo: x\r\n\r\nsecret";
+	static const char bad[] = "Subject: hello\r\nX-Bad: a\x01"
+				  "b\r\nTo: x\r\n\r\nsecret";
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) list = make_list();
 	g_autoptr(AmMail) mail = make_mail("s@x.org", bad, TRUE);
@@ -305,7 +336,8 @@ test_defects(void)
 	am_report_add_defect(mail->report, "utf8", "X-Bad", 24, "RFC 6532 3.2", "not asked for");
 	am_report_add_defect(mail->report, "missing", "Date", 0, "RFC 5322 3.6", "no Date");
 	am_report_add_defect(mail->report, "long", "X", 1u << 30, "RFC 5322 2.1.1", "beyond");
-	g_autoptr(GString) text = am_notify_compose(mail, "me.example", list, &error);
+	g_autoptr(GString) text =
+		am_notify_compose(mail, "me.example", AM_NOTIFY_FAILED, list, &error);
 	g_assert_no_error(error);
 	assert_7bit(text);
 	dsn_parse(text, &dsn);
@@ -346,7 +378,8 @@ test_header(gconstpointer data)
 	g_autoptr(AmMail) mail = make_mail("s@x.org", item->mail, item->has_report);
 	g_auto(Dsn) dsn = { 0 };
 	(void)add_disposition(list, mail, "a@x.org");
-	g_autoptr(GString) text = am_notify_compose(mail, "me.example", list, &error);
+	g_autoptr(GString) text =
+		am_notify_compose(mail, "me.example", AM_NOTIFY_FAILED, list, &error);
 	g_assert_no_error(error);
 	assert_7bit(text);
 	dsn_parse(text, &dsn);
@@ -366,7 +399,8 @@ test_header_long(gconstpointer data)
 	g_string_append(header, "\r\n\r\nsecret\r\n");
 	g_autoptr(AmMail) mail = make_mail("s@x.org", header->str, TRUE);
 	(void)add_disposition(list, mail, "a@x.org");
-	g_autoptr(GString) text = am_notify_compose(mail, "me.example", list, &error);
+	g_autoptr(GString) text =
+		am_notify_compose(mail, "me.example", AM_NOTIFY_FAILED, list, &error);
 	g_assert_no_error(error);
 	assert_7bit(text);
 	g_assert_cmpuint(text->len, <, 100000);
@@ -469,7 +503,8 @@ test_admin(void)
 		"\r\nAuto-Submitted: auto-generated\r\n",
 		"\r\nCategory:\r\n    banned\r\nReason:\r\n    banned: x.exe\r\nOur id:\r\n    ",
 		"\r\nSender:\r\n    <s@x.org>\r\nRecipients:\r\n    <\\x{E4}@x.org>: delivered\r\n"
-		"    <b@x.org>: bounced\r\nSubject:\r\n    hello ?\r\nMessage-ID:\r\n    m1@x.org\r\n"
+		"    <b@x.org>: bounced\r\nSubject:\r\n    hello ?\r\nMessage-ID:\r\n    "
+		"m1@x.org\r\n"
 		"Kept in quarantine:\r\n    A/Abc\r\n",
 		"\r\nContent-Type: text/rfc822-headers\r\n",
 		"\r\n\r\n" HEADER,
@@ -519,6 +554,7 @@ main(int argc, char **argv)
 	g_test_add_func("/notify/suppression-fake", test_suppression_fake);
 	g_test_add_func("/notify/compose", test_compose);
 	g_test_add_func("/notify/defects", test_defects);
+	g_test_add_func("/notify/relayed", test_relayed);
 	g_test_add_func("/notify/admin", test_admin);
 	for (gsize i = 0; i < G_N_ELEMENTS(header_cases); i++) {
 		g_autofree char *name = g_strconcat("/notify/header/", header_cases[i].name, NULL);

@@ -44,9 +44,10 @@
 
 /* ---- the next hop -------------------------------------------------------------------------- */
 
-static GString *diary;	   /* what was done, a word each */
-static gboolean dsn_fails; /* for now */
-static char *quarantine;   /* to look into at delivery */
+static GString *diary;	       /* what was done, a word each */
+static gboolean dsn_fails;     /* for now */
+static gboolean wants_relayed; /* of what is delivered */
+static char *quarantine;       /* to look into at delivery */
 
 static gboolean
 has_temporary(GPtrArray *dispositions)
@@ -84,6 +85,7 @@ am_deliver(const AmDeliverContext *context, const AmMail *mail G_GNUC_UNUSED,
 		} else {
 			one->reply = am_reply_new(250, "2.0.0", "Ok, queued as Q1");
 			one->is_delivered = TRUE;
+			one->wants_relayed = wants_relayed;
 			g_string_append(diary, "delivered ");
 		}
 	}
@@ -109,6 +111,19 @@ am_notify_dsn(const AmDeliverContext *context G_GNUC_UNUSED, const AmMail *mail 
 	if (dsn_fails)
 		*failure = am_reply_new(451, "4.5.0", "dsn failed");
 	return !dsn_fails;
+}
+
+void
+am_notify_relayed(const AmDeliverContext *context G_GNUC_UNUSED, const AmMail *mail G_GNUC_UNUSED,
+		  GPtrArray *dispositions)
+{
+	for (guint i = 0; i < dispositions->len; i++) {
+		const AmDisposition *one = dispositions->pdata[i];
+		if (one->wants_relayed)
+			g_string_append_printf(diary, "relayed:%.*s ",
+					       (int)strcspn(one->recipient->address, "@"),
+					       one->recipient->address);
+	}
 }
 
 AmCategory
@@ -628,6 +643,29 @@ test_copy_special(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	}
 }
 
+/* Reports of success come behind the last word, and only when it is no 4xx. */
+static void
+test_relayed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const struct {
+		const char *recipients;
+		gboolean is_lmtp;
+		const char *diary;
+	} cases[] = {
+		{ "ok", FALSE, "delivered relayed:ok " },
+		{ "ok later", FALSE, "delivered deferred " },
+		{ "ok later", TRUE, "delivered deferred relayed:ok " },
+		{ "no", FALSE, "refused " },
+	};
+	wants_relayed = TRUE;
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_string_truncate(diary, 0);
+		g_free(run(fixture, cases[i].recipients, cases[i].is_lmtp));
+		g_assert_cmpstr(diary->str, ==, cases[i].diary);
+	}
+	wants_relayed = FALSE;
+}
+
 /* ---- trying -------------------------------------------------------------------------------- */
 
 static void
@@ -810,8 +848,7 @@ static const struct {
 	{ "all are discarded", "x y", AM_CONFLICT_SPLIT, FALSE, "discard removed:0,1", "",
 	  "blocked" },
 	{ "all are rejected", "reject", AM_CONFLICT_SPLIT, FALSE, "554", "", "blocked" },
-	{ "one is to come again", "ok temp", AM_CONFLICT_SPLIT, FALSE, "450", "",
-	  "tempfailed" },
+	{ "one is to come again", "ok temp", AM_CONFLICT_SPLIT, FALSE, "450", "", "tempfailed" },
 	{ "a bounce fails", "ok bounce", AM_CONFLICT_SPLIT, TRUE, "451", "dsn:bounce, ",
 	  "tempfailed" },
 };
@@ -884,8 +921,8 @@ test_hold(void)
 		one->destiny = AM_DESTINY_PASS;
 		g_clear_pointer(&one->edits, am_edits_free);
 		one->edits = am_edits_new();
-		g_assert_true(am_edits_add(one->edits, holds[i].op, holds[i].name, holds[i].value,
-					   NULL));
+		g_assert_true(
+			am_edits_add(one->edits, holds[i].op, holds[i].name, holds[i].value, NULL));
 		g_auto(AmHandback) handback;
 		am_handback_init(&handback);
 		am_handback_assign(dispositions, "", AM_CONFLICT_SPLIT, &handback);
@@ -912,6 +949,7 @@ main(int argc, char **argv)
 	ADD("/pipeline/deadline", NULL, test_deadline);
 	ADD("/pipeline/copies", "virus", test_copies);
 	ADD("/pipeline/copy-special", NULL, test_copy_special);
+	ADD("/pipeline/relayed", NULL, test_relayed);
 	ADD("/pipeline/try", "virus", test_try);
 	ADD("/pipeline/try-fails", "virus", test_try_fails);
 	ADD("/pipeline/size-limit", NULL, test_size_limit);

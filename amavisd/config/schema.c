@@ -141,6 +141,8 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ "auth_mechanisms", AM_SETTING_LIST, "SCRAM-SHA-256, PLAIN, LOGIN", NULL, "of SASL that may be used" },
 	{ "auth_required", AM_SETTING_BOOL, "yes", NULL, "no: goes on without where AUTH cannot be used" },
 	{ "auth_without_tls", AM_SETTING_BOOL, "no", NULL, "AUTH in the clear, too" },
+	{ "dsn", AM_SETTING_BOOL, "yes", NULL,
+	  "pass DSN parameters on; no: reports of success are ours" },
 	{ "xforward", AM_SETTING_BOOL, "yes", NULL, "tell next hops that announce XFORWARD of the client" },
 	{ "chunking", AM_SETTING_ENUM, "auto", "auto|always|no",
 	  "BDAT: auto for binary mail alone, always wherever it is announced" },

@@ -110,6 +110,15 @@ am_envelope_set_authenticated(AmEnvelope *envelope, const char *name)
 	envelope->policy_banks[n + 1] = NULL;
 }
 
+gboolean
+am_recipient_notify_has(const AmRecipient *recipient, const char *word)
+{
+	if (recipient->notify == NULL)
+		return FALSE;
+	g_auto(GStrv) words = g_strsplit(recipient->notify, ",", -1);
+	return g_strv_contains((const char *const *)words, word);
+}
+
 AmRecipient *
 am_envelope_add_recipient(AmEnvelope *envelope, const char *address)
 {

@@ -63,6 +63,8 @@ void am_envelope_reset(AmEnvelope *envelope);
 void am_envelope_free(AmEnvelope *envelope);
 /* The client is that user: the mail has the policy bank AUTHENTICATED too, behind the listener's. */
 void am_envelope_set_authenticated(AmEnvelope *envelope, const char *name);
+/* Does NOTIFY name that word ("SUCCESS", "FAILURE", "DELAY"; RFC 3461 4.1)? */
+gboolean am_recipient_notify_has(const AmRecipient *recipient, const char *word);
 AmRecipient *am_envelope_add_recipient(AmEnvelope *envelope, const char *address);
 AmRecipient *am_recipient_copy(const AmRecipient *recipient);
 void am_recipient_free(AmRecipient *recipient);

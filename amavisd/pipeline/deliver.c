@@ -227,6 +227,9 @@ deliver_conclude(const AmMail *mail, AmDisposition *disposition, const AmDeliver
 	am_reply_free(disposition->reply);
 	disposition->reply = deliver_reply(mail, delivery, transaction->remote);
 	disposition->is_delivered = am_reply_is_success(delivery->reply);
+	disposition->wants_relayed =
+		disposition->is_delivered && !delivery->takes_dsn &&
+		am_recipient_notify_has(disposition->recipient, "SUCCESS");
 	deliver_set_text(&disposition->next_hop, transaction->remote);
 	if (disposition->is_delivered)
 		deliver_set_text(&disposition->queue_id_out, transaction->queue_id);

@@ -101,7 +101,8 @@ am_notify_compose_admin(const AmMail *mail, const char *hostname, const char *ad
 	g_autofree char *now = am_deliver_date(g_get_real_time());
 	g_autoptr(GString) out = g_string_new(NULL);
 	am_mail_make_id(id);
-	g_string_append_printf(out, "From: \"Mail content filter\" <postmaster@%s>\r\nTo: ", hostname);
+	g_string_append_printf(out,
+			       "From: \"Mail content filter\" <postmaster@%s>\r\nTo: ", hostname);
 	if (am_address_is_ascii(address))
 		am_notify_append_path(out, address);
 	else /* RFC 6532; the envelope says SMTPUTF8 */

@@ -147,20 +147,22 @@ compose_has_refusal(const AmDisposition *disposition)
 	return disposition->reply != NULL && am_reply_is_permanent(disposition->reply);
 }
 
-/* The status must be of class 5: the failure is final (RFC 3464 2.3.4). */
+/* Of class 2 for what was relayed, else of class 5: the failure is final (RFC 3464 2.3.4). */
 static const char *
 compose_status(const AmDisposition *disposition)
 {
+	const char *enhanced = disposition->reply != NULL ? disposition->reply->enhanced : NULL;
+	if (disposition->wants_relayed)
+		return enhanced != NULL && *enhanced == '2' ? enhanced : "2.0.0";
 	if (!compose_has_refusal(disposition))
 		return compose_policy_status(disposition);
-	const char *enhanced = disposition->reply->enhanced;
 	return enhanced != NULL && *enhanced == '5' ? enhanced : "5.0.0";
 }
 
 static char *
 compose_reason(const AmDisposition *disposition)
 {
-	if (compose_has_refusal(disposition))
+	if (compose_has_refusal(disposition) || disposition->wants_relayed)
 		return am_reply_to_string(disposition->reply);
 	if (disposition->reason != NULL && *disposition->reason != '\0')
 		return g_strdup(disposition->reason);
@@ -170,11 +172,19 @@ compose_reason(const AmDisposition *disposition)
 /* ---- the parts ---- */
 
 static void
-compose_people(GString *out, const AmMail *mail, const char *hostname, GPtrArray *dispositions)
+compose_people(GString *out, const AmMail *mail, const char *hostname, AmNotifyKind kind,
+	       GPtrArray *dispositions)
 {
 	const AmSettings *bad_header = NULL; /* of the first whom it blocked for */
 	g_string_append_printf(out, "This is the mail content filter at %s.\r\n\r\n", hostname);
-	g_string_append(out, "A mail from you could not be delivered to one or more recipients.\r\n"
+	if (kind == AM_NOTIFY_RELAYED)
+		g_string_append(out, "A mail from you was passed on to the mail system of the "
+				     "recipients that\r\n"
+				     "are listed below.  It sends no reports of success, so this "
+				     "is the last.\r\n\r\n");
+	else
+		g_string_append(
+			out, "A mail from you could not be delivered to one or more recipients.\r\n"
 			     "They and the reason for each are listed below.\r\n\r\n");
 	if (mail->report != NULL && *mail->report->subject != '\0') {
 		g_string_append(out, "Subject of your mail:\r\n");
@@ -245,17 +255,18 @@ compose_recipient_status(GString *out, const AmMail *mail, const char *hostname,
 			 const AmDisposition *disposition)
 {
 	g_autofree char *reason = compose_reason(disposition);
-	gboolean has_refusal = compose_has_refusal(disposition);
+	gboolean is_relayed = disposition->wants_relayed;
+	gboolean has_reply = compose_has_refusal(disposition) || is_relayed;
 	g_string_append(out, "\r\n");
 	compose_original_recipient(out, disposition->recipient->orcpt);
 	g_string_append(out, "Final-Recipient: ");
 	compose_append_address(out, disposition->recipient->address);
-	g_string_append(out, "\r\nAction: failed\r\n");
+	g_string_append_printf(out, "\r\nAction: %s\r\n", is_relayed ? "relayed" : "failed");
 	compose_field(out, "Status", "", compose_status(disposition));
-	if (has_refusal && disposition->next_hop != NULL && *disposition->next_hop != '\0')
+	if (has_reply && disposition->next_hop != NULL && *disposition->next_hop != '\0')
 		compose_remote_mta(out, disposition->next_hop);
 	/* what did not come out of SMTP has a type of its own (RFC 3464 2.3.6) */
-	compose_field(out, "Diagnostic-Code", has_refusal ? "smtp; " : "x-amavisd; ", reason);
+	compose_field(out, "Diagnostic-Code", has_reply ? "smtp; " : "x-amavisd; ", reason);
 	compose_field(out, "Last-Attempt-Date", "", date);
 	g_string_append_printf(out, "Final-Log-ID: %s-%s\r\n", hostname, mail->id);
 }
@@ -386,7 +397,7 @@ am_notify_append_header_part(GString *out, const AmMail *mail, GError **error)
 
 static void
 compose_head(GString *out, const AmMail *mail, const char *hostname, const char *now,
-	     const char *boundary)
+	     AmNotifyKind kind, const char *boundary)
 {
 	char id[AM_MAIL_ID_LEN + 1];
 	g_autofree char *sender = am_address_quote(mail->envelope->sender);
@@ -394,10 +405,13 @@ compose_head(GString *out, const AmMail *mail, const char *hostname, const char 
 	g_string_append_printf(out,
 			       "From: \"Mail content filter\" <postmaster@%s>\r\n"
 			       "To: <%s>\r\n"
-			       "Subject: Undeliverable mail\r\n"
+			       "Subject: %s\r\n"
 			       "Date: %s\r\n"
 			       "Message-ID: <DSN%s@%s>\r\n",
-			       hostname, sender, now, id, hostname);
+			       hostname, sender,
+			       kind == AM_NOTIFY_RELAYED ? "Mail was passed on"
+							 : "Undeliverable mail",
+			       now, id, hostname);
 	if (mail->report != NULL && *mail->report->message_id != '\0' &&
 	    strlen(mail->report->message_id) < 250 &&
 	    strpbrk(mail->report->message_id, "<> \t\r\n") == NULL &&
@@ -417,7 +431,8 @@ compose_head(GString *out, const AmMail *mail, const char *hostname, const char 
 }
 
 GString *
-am_notify_compose(const AmMail *mail, const char *hostname, GPtrArray *dispositions, GError **error)
+am_notify_compose(const AmMail *mail, const char *hostname, AmNotifyKind kind,
+		  GPtrArray *dispositions, GError **error)
 {
 	char id[AM_MAIL_ID_LEN + 1];
 	g_autoptr(GString) header = compose_read_header(mail, error);
@@ -430,14 +445,14 @@ am_notify_compose(const AmMail *mail, const char *hostname, GPtrArray *dispositi
 	g_autofree char *boundary = g_strdup_printf("=_amavisd_%s", id);
 	g_autofree char *now = am_deliver_date(g_get_real_time());
 	GString *out = g_string_new(NULL);
-	compose_head(out, mail, hostname, now, boundary);
+	compose_head(out, mail, hostname, now, kind, boundary);
 	g_string_append_printf(out,
 			       "\r\n--%s\r\n"
 			       "Content-Type: text/plain; charset=us-ascii\r\n"
 			       "Content-Description: Notification\r\n"
 			       "Content-Transfer-Encoding: 7bit\r\n\r\n",
 			       boundary);
-	compose_people(out, mail, hostname, dispositions);
+	compose_people(out, mail, hostname, kind, dispositions);
 	g_string_append_printf(out,
 			       "\r\n--%s\r\n"
 			       "Content-Type: message/delivery-status\r\n"

@@ -171,6 +171,17 @@ notify_send(const AmDeliverContext *context, const AmMail *mail, const char *add
 	return reply;
 }
 
+/* error: why there was no text; NULL. */
+static void
+notify_log(const AmMail *mail, const char *what, const char *address, const AmReply *reply,
+	   const GError *error)
+{
+	g_autofree char *said = am_reply_to_string(reply);
+	gboolean is_sent = am_reply_is_success(reply);
+	am_log(is_sent ? AM_LOG_INFO : AM_LOG_WARNING, mail->id, "%s%s <%s>: %s",
+	       is_sent ? "" : "no ", what, address, error != NULL ? error->message : said);
+}
+
 gboolean
 am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *dispositions,
 	      char **queue_id, AmReply **failure)
@@ -181,7 +192,8 @@ am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *di
 	*queue_id = g_strdup("");
 	if (chosen->len == 0)
 		return TRUE;
-	g_autoptr(GString) text = am_notify_compose(mail, context->hostname, chosen, &error);
+	g_autoptr(GString) text =
+		am_notify_compose(mail, context->hostname, AM_NOTIFY_FAILED, chosen, &error);
 	reply = text != NULL ? notify_send(context, mail, mail->envelope->sender, text, queue_id)
 			     : am_reply_from_error(error);
 	if (am_reply_is_success(reply)) {
@@ -202,6 +214,27 @@ am_notify_dsn(const AmDeliverContext *context, const AmMail *mail, GPtrArray *di
 }
 
 void
+am_notify_relayed(const AmDeliverContext *context, const AmMail *mail, GPtrArray *dispositions)
+{
+	g_autoptr(GPtrArray) chosen = g_ptr_array_new();
+	g_autofree char *queue_id = NULL;
+	for (guint i = 0; i < dispositions->len; i++) {
+		AmDisposition *disposition = dispositions->pdata[i];
+		if (disposition->wants_relayed)
+			g_ptr_array_add(chosen, disposition);
+	}
+	if (chosen->len == 0 || *mail->envelope->sender == '\0')
+		return;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) text =
+		am_notify_compose(mail, context->hostname, AM_NOTIFY_RELAYED, chosen, &error);
+	g_autoptr(AmReply) reply =
+		text != NULL ? notify_send(context, mail, mail->envelope->sender, text, &queue_id)
+			     : am_reply_from_error(error);
+	notify_log(mail, "report of success to", mail->envelope->sender, reply, error);
+}
+
+void
 am_notify_admin(const AmDeliverContext *context, const AmMail *mail, const char *address,
 		GPtrArray *dispositions, const char *quarantine)
 {
@@ -212,9 +245,5 @@ am_notify_admin(const AmDeliverContext *context, const AmMail *mail, const char 
 	g_autoptr(AmReply) reply = text != NULL
 					   ? notify_send(context, mail, address, text, &queue_id)
 					   : am_reply_from_error(error);
-	g_autofree char *said = am_reply_to_string(reply);
-	gboolean is_sent = am_reply_is_success(reply);
-	am_log(is_sent ? AM_LOG_INFO : AM_LOG_WARNING, mail->id, "%s <%s>: %s",
-	       is_sent ? "notice to" : "no notice to", address,
-	       error != NULL ? error->message : said);
+	notify_log(mail, "notice to", address, reply, error);
 }

@@ -26,9 +26,18 @@ const char *am_notify_suppression(const AmMail *mail, const AmDisposition *dispo
 gboolean am_notify_dsn(const AmDeliverContext *context, const AmMail *mail,
 		       GPtrArray *dispositions, char **queue_id, AmReply **failure);
 
+/* Sends one DSN "relayed" (RFC 3461 5.2.3, 6.2.3) for all dispositions with wants_relayed, when the sender can
+ * be told.  What fails is logged: the mail has been delivered. */
+void am_notify_relayed(const AmDeliverContext *context, const AmMail *mail, GPtrArray *dispositions);
+
+typedef enum {
+	AM_NOTIFY_FAILED,
+	AM_NOTIFY_RELAYED,
+} AmNotifyKind;
+
 /* The DSN itself, header and body with CRLF line ends, 7bit.  dispositions: those it is about. */
-GString *am_notify_compose(const AmMail *mail, const char *hostname, GPtrArray *dispositions,
-			   GError **error);
+GString *am_notify_compose(const AmMail *mail, const char *hostname, AmNotifyKind kind,
+			   GPtrArray *dispositions, GError **error);
 
 /* The category for which policy acted on this recipient: what blocked the mail, MTA_ERROR when the
  * next hop refused it, else the main one. */

@@ -252,7 +252,7 @@ pipeline_bounce_late(AmPipelineThread *thread, AmRecord *record)
 	record->replies = am_disposition_replies(record->dispositions, FALSE);
 }
 
-/* deliver and reply, with the bounces before and behind.  Copies and notices come last, when the mail
+/* deliver and reply, with the bounces before and behind.  Reports of success, copies and notices come last, when the mail
  * will not come again. */
 static void
 pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, gint64 *mark)
@@ -264,7 +264,10 @@ pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, g
 	record->replies = am_disposition_replies(record->dispositions, is_lmtp);
 	if (!is_lmtp)
 		pipeline_bounce_late(thread, record);
-	if (is_lmtp || !am_reply_is_temporary(record->replies->pdata[0]))
+	gboolean is_final = is_lmtp || !am_reply_is_temporary(record->replies->pdata[0]);
+	if (is_final)
+		am_notify_relayed(&thread->pipeline->deliver, record->mail, record->dispositions);
+	if (is_final)
 		am_copies_send(&thread->pipeline->deliver, record->mail, record->dispositions,
 			       record->quarantine_location);
 	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
@@ -386,6 +389,8 @@ pipeline_hand_back(AmPipelineThread *thread, AmRecord *record, AmConflict confli
 	pipeline_mark(record, AM_STAGE_DELIVER, mark);
 	record->replies = am_disposition_replies(record->dispositions, FALSE);
 	pipeline_bounce_late(thread, record);
+	if (!am_reply_is_temporary(record->replies->pdata[0]))
+		am_notify_relayed(&thread->pipeline->deliver, record->mail, record->dispositions);
 	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
 	am_handback_conclude(record->dispositions, record->replies->pdata[0], handback);
 }

@@ -95,6 +95,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.auth_mechanisms = mechanisms,
 		.is_auth_required = am_config_bool(group, "auth_required"),
 		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
+		.has_dsn = am_config_bool(group, "dsn"),
 		.has_xforward = am_config_bool(group, "xforward"),
 		.chunking = am_config_choice(group, "chunking"),
 		.tls_mode = setup_tls_mode(group),

@@ -175,8 +175,7 @@ disposition_may_notify(const AmRecipient *recipient)
 {
 	if (recipient->notify == NULL || *recipient->notify == '\0')
 		return TRUE;
-	g_auto(GStrv) words = g_strsplit(recipient->notify, ",", -1);
-	return g_strv_contains((const char *const *)words, "FAILURE");
+	return am_recipient_notify_has(recipient, "FAILURE");
 }
 
 static gboolean

@@ -33,6 +33,7 @@ typedef struct {
 	gboolean wants_dsn;      /* a DSN to the sender is due (bounce) */
 	char *dsn_suppressed;    /* why none may be sent for this recipient, "" : one may */
 	gboolean is_delivered;   /* next hop's 2xx */
+	gboolean wants_relayed;  /* a DSN of success is due, and nobody after us sends one */
 	char *next_hop;          /* "127.0.0.1:10025", "" none */
 	char *queue_id_out;      /* next hop's, "" none */
 } AmDisposition;

@@ -169,6 +169,8 @@ static void
 connection_learn(AmSmtpConnection *connection, const char *text)
 {
 	connection->extensions = am_smtp_parse_extensions(text);
+	if (!connection->config->has_dsn)
+		connection->extensions &= ~(guint)AM_SMTP_DSN;
 	connection->limits = am_smtp_parse_limits(text);
 	g_autofree char *xforward = am_smtp_extension_text(text, "XFORWARD");
 	g_free(connection->auth_offered);

@@ -47,6 +47,7 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	gboolean is_auth_clear;	   /* without TLS, too */
 	struct _AmOutputs *outputs; /* next hops that are no servers; the pool's from am_smtp_pool_new() on; NULL
 				     * none */
+	gboolean has_dsn;	     /* DSN parameters to next hops that announce it */
 	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
 	AmChunking chunking;
@@ -65,6 +66,7 @@ typedef struct {
 	const AmRecipient *recipient; /* borrowed */
 	AmReply *reply;               /* out, owned: next hop's final word on this recipient */
 	gboolean is_own;              /* out: the reply is ours, no next hop gave one */
+	gboolean takes_dsn;           /* out: who took the mail cares for the DSN, too (RFC 3461) */
 } AmDelivery;
 
 typedef struct {
