@@ -13,7 +13,7 @@ packages_demo="python3-minimal python3 procps"
 packages_test="openssl python3 procps postfix swaks sasl2-bin libsasl2-modules msmtp curl spamassassin spamd clamav-testfiles lua5.4 mandoc
 	clang libclang-rt-14-dev xz-utils zip p7zip-full cpio genisoimage gcab lz4 zstd lzip bzip2
 	libgsf-bin gzip rpm mount passwd git ca-certificates
-	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter
+	arj arc nomarch lzop lrzip wimtools msitools cabextract lhasa jlha-utils unar amavisd-new amavisd-milter miltertest
 	libgnutls-dane0 libidn12 libnsl2 libevent-2.1-7 libwrap0 liblockfile1 m4"
 # of MTAs only one can be installed; these are unpacked
 packages_mtas="exim4-daemon-light exim4-config opensmtpd sendmail-bin sendmail-base sendmail-cf"
