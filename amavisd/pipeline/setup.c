@@ -35,6 +35,13 @@ am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *probl
 			am_config_add_key_problem(problems, group, *keys,
 						  "%s: there is no [pipe %s] that says what to run",
 						  *keys, hop->host);
+		if (hop->is_tls &&
+		    strcmp(am_config_string(am_config_group(config, "next_hop", NULL), "tls"),
+			   "no") == 0)
+			am_config_add_key_problem(
+				problems, group, *keys,
+				"%s: %s needs TLS, which [next_hop] tls = no forbids", *keys,
+				hop->text);
 	}
 	return route;
 }
@@ -123,8 +130,8 @@ setup_check_bind(const AmConfigGroup *group, GPtrArray *problems)
 						  *list);
 		else if ((is_ip6 ? ++n_ip6 : ++n_ip4) > 1)
 			am_config_add_key_problem(problems, group, "bind_address",
-						  "bind_address: \"%s\" is the second of IPv%d", *list,
-						  is_ip6 ? 6 : 4);
+						  "bind_address: \"%s\" is the second of IPv%d",
+						  *list, is_ip6 ? 6 : 4);
 	}
 }
 

@@ -233,15 +233,40 @@ connection_greet(AmSmtpConnection *connection, AmReply **failure)
 	return connection_say_hello(connection, "HELO", &is_unknown, failure);
 }
 
+/* FALSE with *failure. */
+static gboolean
+connection_encrypt(AmSmtpConnection *connection, const char *host, const char *phase,
+		   AmReply **failure)
+{
+	const AmSmtpClientConfig *config = connection->config;
+	const AmTlsPeer peer = { .name = host };
+	GError *error = NULL;
+	if (am_stream_start_tls(connection->stream, config->tls, &peer, &error) &&
+	    am_stream_handshake(connection->stream,
+				am_smtp_connection_until(connection, config->command_ms), &error))
+		return TRUE;
+	*failure = connection_failure(connection, phase, error);
+	return FALSE;
+}
+
+/* TLS before the greeting (RFC 8314 3.3). */
+static gboolean
+connection_begin_encrypted(AmSmtpConnection *connection, const char *host, AmReply **failure)
+{
+	if (connection->config->tls != NULL)
+		return connection_encrypt(connection, host, "TLS", failure);
+	*failure = am_reply_new(451, "4.7.4", "%s: TLS to next hops is switched off",
+				connection->remote);
+	return FALSE;
+}
+
 /* STARTTLS, the handshake, and the greeting again; FALSE with *failure and *has_failed_tls. */
 static gboolean
 connection_start_tls(AmSmtpConnection *connection, const char *host, gboolean *has_failed_tls,
 		     AmReply **failure)
 {
 	const AmSmtpClientConfig *config = connection->config;
-	const AmTlsPeer peer = { .name = host };
 	g_autoptr(AmReply) reply = NULL;
-	GError *error = NULL;
 	gboolean is_unknown;
 	*has_failed_tls = TRUE;
 	if (!am_smtp_connection_talk(connection, "STARTTLS\r\n", config->command_ms, "STARTTLS",
@@ -253,13 +278,8 @@ connection_start_tls(AmSmtpConnection *connection, const char *host, gboolean *h
 		*failure = connection_refused(connection, "STARTTLS", reply);
 		return FALSE;
 	}
-	if (!am_stream_start_tls(connection->stream, config->tls, &peer, &error) ||
-	    !am_stream_handshake(connection->stream,
-				 am_smtp_connection_until(connection, config->command_ms),
-				 &error)) {
-		*failure = connection_failure(connection, "STARTTLS", error);
+	if (!connection_encrypt(connection, host, "STARTTLS", failure))
 		return FALSE;
-	}
 	*has_failed_tls = FALSE;
 	connection->extensions = 0; /* what was said in the clear is forgotten */
 	connection->xforward = 0;
@@ -277,14 +297,14 @@ connection_is_local(const char *host)
 }
 
 static AmSmtpConnection *
-connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_lmtp,
+connection_try(const AmSmtpClientConfig *config, AmClientTls mode, const AmHop *hop,
 	       const char *host, guint16 port, gint64 deadline_us, gboolean *has_failed_tls,
 	       AmReply **failure)
 {
 	g_autoptr(AmSmtpConnection) connection = g_new0(AmSmtpConnection, 1);
 	g_autoptr(GError) error = NULL;
 	connection->config = config;
-	connection->is_lmtp = is_lmtp;
+	connection->is_lmtp = hop->kind == AM_HOP_LMTP;
 	connection->deadline_us = deadline_us;
 	connection->remote = am_smtp_remote(host, port);
 	connection->stream = am_stream_connect_from(
@@ -294,15 +314,17 @@ connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_l
 		*failure = am_reply_new(451, "4.4.1", "%s: %s", connection->remote, error->message);
 		return NULL;
 	}
+	if (hop->is_tls && !connection_begin_encrypted(connection, host, failure))
+		return NULL;
 	if (!connection_greet(connection, failure))
 		return NULL;
 	gboolean is_offered = (connection->extensions & AM_SMTP_STARTTLS) != 0;
-	if (mode == AM_CLIENT_TLS && !is_offered) {
+	if (mode == AM_CLIENT_TLS && !is_offered && !hop->is_tls) {
 		*failure = am_reply_new(451, "4.7.4", "%s: the next hop does not offer STARTTLS",
 					connection->remote);
 		return NULL;
 	}
-	if (mode != AM_CLIENT_PLAIN && is_offered &&
+	if (mode != AM_CLIENT_PLAIN && is_offered && !hop->is_tls &&
 	    !connection_start_tls(connection, host, has_failed_tls, failure))
 		return NULL;
 	if (!am_smtp_authenticate(connection, host, failure))
@@ -312,21 +334,21 @@ connection_try(const AmSmtpClientConfig *config, AmClientTls mode, gboolean is_l
 }
 
 AmSmtpConnection *
-am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp, const char *host,
+am_smtp_connection_open(const AmSmtpClientConfig *config, const AmHop *hop, const char *host,
 			guint16 port, gint64 deadline_us, AmReply **failure)
 {
 	gboolean has_failed_tls = FALSE;
 	AmClientTls mode = config->tls_mode;
 	if (mode == AM_CLIENT_OPPORTUNISTIC && connection_is_local(host))
 		mode = AM_CLIENT_PLAIN;
-	AmSmtpConnection *connection = connection_try(config, mode, is_lmtp, host, port,
-						      deadline_us, &has_failed_tls, failure);
+	AmSmtpConnection *connection = connection_try(config, mode, hop, host, port, deadline_us,
+						      &has_failed_tls, failure);
 	if (connection != NULL || mode != AM_CLIENT_OPPORTUNISTIC || !has_failed_tls)
 		return connection;
 	/* RFC 7435 3: better in the clear than not at all, when nobody asked for more */
 	g_autofree char *text = am_reply_to_string(*failure);
 	am_info("%s; goes on in the clear", text);
 	g_clear_pointer(failure, am_reply_free);
-	return connection_try(config, AM_CLIENT_PLAIN, is_lmtp, host, port, deadline_us,
+	return connection_try(config, AM_CLIENT_PLAIN, hop, host, port, deadline_us,
 			      &has_failed_tls, failure);
 }

@@ -196,15 +196,16 @@ am_smtp_pool_outputs(const AmSmtpPool *pool)
 }
 
 AmSmtpConnection *
-am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host, guint16 port,
+am_smtp_pool_acquire(AmSmtpPool *pool, const AmHop *hop, const char *host, guint16 port,
 		     gboolean is_fresh, gint64 deadline_us, AmReply **failure)
 {
-	g_autofree char *key = g_strdup_printf("%s %u %s", is_lmtp ? "lmtp" : "smtp", port, host);
+	g_autofree char *key =
+		g_strdup_printf("%s%s %u %s", hop->kind == AM_HOP_LMTP ? "lmtp" : "smtp",
+				hop->is_tls ? "s" : "", port, host);
 	AmSmtpConnection *connection = is_fresh ? NULL : pool_take_kept(pool, key, deadline_us);
 	if (connection != NULL)
 		return connection;
-	connection =
-		am_smtp_connection_open(&pool->config, is_lmtp, host, port, deadline_us, failure);
+	connection = am_smtp_connection_open(&pool->config, hop, host, port, deadline_us, failure);
 	if (connection != NULL)
 		connection->key = g_steal_pointer(&key);
 	return connection;

@@ -8,8 +8,9 @@
 #include "output/output.h"
 #include "smtp/client-private.h"
 
-/* A connection that has said EHLO: a kept one, unless is_fresh, or a new one.  NULL: *failure. */
-AmSmtpConnection *am_smtp_pool_acquire(AmSmtpPool *pool, gboolean is_lmtp, const char *host,
+/* A connection that has said EHLO: a kept one, unless is_fresh, or a new one; host and port are the hop's,
+ * resolved.  NULL: *failure. */
+AmSmtpConnection *am_smtp_pool_acquire(AmSmtpPool *pool, const AmHop *hop, const char *host,
 				       guint16 port, gboolean is_fresh, gint64 deadline_us,
 				       AmReply **failure);
 /* Next hops that are no servers; NULL none. */

@@ -123,7 +123,7 @@ typedef struct {
 	char *auth_offered; /* mechanisms, NULL none */
 	guint xforward;	    /* set of AmXclientAttribute, 0 no XFORWARD */
 	AmSmtpLimits limits;
-	guint n_mails; /* transactions begun */
+	guint n_mails;	    /* transactions begun */
 	gint64 deadline_us; /* monotonic, of the transaction at hand */
 	gint64 born_us, used_us;
 	gboolean is_reused;
@@ -133,7 +133,7 @@ typedef struct {
 /* "127.0.0.1:10025", "[::1]:10025", "unix:/path".  To be freed. */
 char *am_smtp_remote(const char *host, guint16 port);
 /* Connects, reads the greeting, says EHLO (HELO) or LHLO.  NULL: *failure is a 4xx. */
-AmSmtpConnection *am_smtp_connection_open(const AmSmtpClientConfig *config, gboolean is_lmtp,
+AmSmtpConnection *am_smtp_connection_open(const AmSmtpClientConfig *config, const AmHop *hop,
 					  const char *host, guint16 port, gint64 deadline_us,
 					  AmReply **failure);
 void am_smtp_connection_free(AmSmtpConnection *connection); /* just closes */
@@ -195,9 +195,9 @@ gboolean am_smtp_forward_client(AmSmtpConnection *connection, const AmEnvelope *
 /* MAIL FROM and RCPT TO with the parameters that the peer offers and the envelope wants. */
 struct _AmSmtpCommandContext {
 	guint extensions;
-	gboolean needs_smtputf8; /* the mail cannot go without */
+	gboolean needs_smtputf8;  /* the mail cannot go without */
 	gboolean is_tls_verified; /* the peer is who it should be */
-	gboolean is_binary;	 /* goes as BINARYMIME, so by BDAT */
+	gboolean is_binary;	  /* goes as BINARYMIME, so by BDAT */
 };
 
 /* NULL: the address cannot be said to this peer. To be freed; ends in CRLF. */

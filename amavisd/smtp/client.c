@@ -101,7 +101,7 @@ deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transactio
 	for (guint i = 0; i < 2 && result == AM_ATTEMPT_STALE; i++) {
 		g_clear_pointer(failure, am_reply_free);
 		AmSmtpConnection *connection = am_smtp_pool_acquire(
-			pool, hop->kind == AM_HOP_LMTP, host, port, i > 0, transaction->deadline_us, failure);
+			pool, hop, host, port, i > 0, transaction->deadline_us, failure);
 		if (connection == NULL) {
 			*is_own = TRUE;
 			return FALSE;

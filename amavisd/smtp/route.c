@@ -5,7 +5,7 @@
 /* Routes.  The grammar:
  *
  *     route    = hop *( separator hop )        ; separator: commas and blanks
- *     hop      = ( "smtp:" / "lmtp:" ) target / ( "mbox:" / "maildir:" / "bsmtp:" ) path
+ *     hop      = ( "smtp:" / "lmtp:" / "smtps:" / "lmtps:" ) target / ( "mbox:" / "maildir:" / "bsmtp:" ) path
  *                / "pipe:" name
  *     target   = "unix:" path / host [ ":" port ]
  *     host     = "[" address-or-name "]" / name / IPv4 address / "*"
@@ -22,6 +22,7 @@
 
 #define ROUTE_HOPS_MAX 20u /* an admin's list, and a bound for the time of one delivery */
 #define ROUTE_SMTP_PORT 25
+#define ROUTE_SMTPS_PORT 465
 #define ROUTE_LMTP_PORT 24
 
 /* by AmHopKind */
@@ -45,7 +46,8 @@ hop_bad(GError **error, const char *text, const char *what)
 {
 	g_set_error(error, AM_ERROR, AM_ERROR_CONFIG,
 		    "route \"%s\": %s; allowed: smtp:[ADDRESS]:PORT, smtp:NAME:PORT, smtp:*:*, "
-		    "smtp:unix:/PATH, the same with lmtp:, pipe:NAME, mbox:/PATH, maildir:/PATH, "
+		    "smtp:unix:/PATH, the same with lmtp:, smtps: and lmtps:, pipe:NAME, "
+		    "mbox:/PATH, maildir:/PATH, "
 		    "bsmtp:/PATH",
 		    text, what);
 	return FALSE;
@@ -105,7 +107,8 @@ hop_split(AmHop *hop, const char *target, const char **port, const char *text, G
 static char *
 hop_to_text(const AmHop *hop)
 {
-	const char *protocol = hop_words[hop->kind];
+	g_autofree char *protocol =
+		g_strconcat(hop_words[hop->kind], hop->is_tls ? "s" : NULL, NULL);
 	if (hop->kind > AM_HOP_LMTP || g_str_has_prefix(hop->host, "unix:"))
 		return g_strdup_printf("%s:%s", protocol, hop->host);
 	gboolean is_address = g_hostname_is_ip_address(hop->host);
@@ -133,7 +136,9 @@ hop_parse_server(AmHop *hop, const char *target, const char *text, GError **erro
 		return FALSE;
 	if (port != NULL)
 		return hop_parse_port(hop, port, text, error);
-	hop->port = hop->kind == AM_HOP_LMTP ? ROUTE_LMTP_PORT : ROUTE_SMTP_PORT;
+	hop->port = hop->kind == AM_HOP_LMTP ? ROUTE_LMTP_PORT
+		    : hop->is_tls	     ? ROUTE_SMTPS_PORT
+					     : ROUTE_SMTP_PORT;
 	return TRUE;
 }
 
@@ -152,17 +157,19 @@ static AmHop *
 hop_parse(const char *text, GError **error)
 {
 	g_autoptr(AmHop) hop = g_new0(AmHop, 1);
-	gsize word = strcspn(text, ":"), kind = 0;
+	gsize whole = strcspn(text, ":"), kind = 0;
+	hop->is_tls = whole == 5 && g_ascii_strncasecmp(text + 1, "mtps", 4) == 0;
+	gsize word = whole - (hop->is_tls ? 1 : 0);
 	while (kind < G_N_ELEMENTS(hop_words) &&
 	       (strlen(hop_words[kind]) != word ||
 		g_ascii_strncasecmp(text, hop_words[kind], word) != 0))
 		kind++;
-	if (text[word] != ':' || kind == G_N_ELEMENTS(hop_words)) {
+	if (text[whole] != ':' || kind == G_N_ELEMENTS(hop_words)) {
 		(void)hop_bad(error, text, "it starts with no known protocol");
 		return NULL;
 	}
 	hop->kind = (AmHopKind)kind;
-	const char *target = text + word + 1;
+	const char *target = text + whole + 1;
 	if (!(hop->kind <= AM_HOP_LMTP ? hop_parse_server(hop, target, text, error)
 				       : hop_parse_output(hop, target, text, error)))
 		return NULL;

@@ -6,7 +6,8 @@
 /* Routes, written as in Amavis: "smtp:[127.0.0.1]:10025", "smtp:host:10025", "lmtp:[::1]:24",
  * "lmtp:unix:/path", "smtp:[192.0.2.1]:*" or "smtp:*:*".  "*" sends back to where the mail came from:
  * as host the address of the client that handed it to us, as port the one after the port it came in
- * on (10024: 10025).  Without a port: 25, for LMTP 24.  Next hops that are no servers: "pipe:NAME", a
+ * on (10024: 10025).  Without a port: 25, for LMTP 24.  "smtps:" and "lmtps:" are TLS from the first byte
+ * on (RFC 8314), without a port 465 and 24.  Next hops that are no servers: "pipe:NAME", a
  * program that the group [pipe NAME] describes; "mbox:/path", "maildir:/path", "bsmtp:/path".  Several
  * separated by commas or blanks are a failover list. */
 
@@ -26,6 +27,7 @@ typedef enum {
 
 typedef struct {
 	AmHopKind kind;
+	gboolean is_tls; /* from the first byte on: "smtps:", "lmtps:" */
 	char *host;     /* "127.0.0.1", "::1", a name, "unix:/path", or "*"; else the path or name */
 	guint16 port;   /* 0 for Unix sockets and for "*" */
 	gboolean is_port_wild;

@@ -274,7 +274,7 @@ class Sink(socketserver.ThreadingTCPServer):
 
     def __init__(self, case, script=None, port=0, keywords=("PIPELINING", "8BITMIME", "SIZE 0",
                                                             "ENHANCEDSTATUSCODES"), delay=0,
-                 certificate=None, address="127.0.0.1", tls_keywords=()):
+                 certificate=None, address="127.0.0.1", tls_keywords=(), implicit=False):
         super().__init__((address, port), SinkSession)
         self.port = self.server_address[1]
         self.mails = []          # (sender, [recipients], bytes)
@@ -285,6 +285,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.commands = []       # lines of MAIL, RCPT, DATA, BDAT as they came
         self.delay = delay
         self.tls = None          # with a certificate STARTTLS is offered
+        self.implicit = implicit # or TLS is from the first byte on
         self.encrypted = 0       # handshakes
         if certificate:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -328,6 +329,8 @@ class SinkSession(socketserver.StreamRequestHandler):
         server = self.server
         with server.lock:
             server.connections += 1
+        if server.implicit:
+            self.encrypt()
         ok = self.answer("greeting", "220 sink.example.org ESMTP")
         if ok is None:
             return

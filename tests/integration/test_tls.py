@@ -157,6 +157,32 @@ class Client(Tls):
             self.assertEqual(sink.mails, [])
             self.assertIn(why, daemon.log_text())
 
+    def smtps(self, certificate, settings, plain=False):
+        sink = rig.Sink(self, certificate=self.file(certificate), implicit=not plain)
+        daemon = rig.Daemon(self, forward="smtps:[127.0.0.1]:%d" % sink.port,
+                            config="[next_hop]\ncommand_time = 2s\ntls_ca = %s\n%s" % (self.file("ca"), settings))
+        return sink, daemon, rig.send(daemon.port, rig.message())
+
+    def test_implicit(self):
+        for settings in ("", "tls = required\n", "tls = verify\n"):
+            sink, daemon, reply = self.smtps("good", settings)
+            self.assertRegex(reply, "^250 ")
+            self.assertRegex(rig.send(daemon.port, rig.message()), "^250 ")  # a kept connection
+            self.assertEqual((len(sink.mails), sink.encrypted), (2, 1))
+        sink, daemon, reply = self.smtps("self", "tls = verify\n")
+        self.assertRegex(reply, "^451 4.4.2 .*TLS.*self-signed certificate")
+        self.assertEqual(sink.mails, [])
+        # never in the clear, whatever is said there
+        sink, daemon, reply = self.smtps("good", "", plain=True)
+        self.assertRegex(reply, "^451 4.4.2 .*TLS")
+        self.assertEqual(sink.mails, [])
+
+    def test_implicit_needs_tls(self):
+        daemon = rig.Daemon(self, start=False, forward="smtps:mail.example.org", config="[next_hop]\ntls = no\n")
+        said = daemon.ctl("config", "check", check=False)
+        self.assertIn(b"forward: smtps:mail.example.org:465 needs TLS, which [next_hop] tls = no forbids",
+                      said.stdout + said.stderr)
+
     def test_what_is_not_offered_or_fails(self):
         sink, _, reply = self.deliver(None, "tls = required\n")
         self.assertRegex(reply, "^451 4.7.4 .*does not offer STARTTLS")
