@@ -934,6 +934,44 @@ test_hold(void)
 	}
 }
 
+static AmDisposition *
+held_or_not(AmEnvelope *envelope, const char *address, const char *name)
+{
+	AmDisposition *one = am_disposition_new(am_envelope_add_recipient(envelope, address));
+	one->destiny = AM_DESTINY_PASS;
+	g_clear_pointer(&one->edits, am_edits_free);
+	one->edits = am_edits_new();
+	g_assert_true(am_edits_add(one->edits, AM_EDIT_PREPEND, name, "too deep", NULL));
+	return one;
+}
+
+/* Where all get one header, a mail that is to be held for one is held by the strictest, whatever the
+ * order of the recipients, and not by the mildest. */
+static void
+test_hold_conflict(void)
+{
+	for (guint i = 0; i < 4; i++) {
+		gboolean is_first = (i & 1) != 0;
+		AmConflict conflict =
+			(i & 2) != 0 ? AM_CONFLICT_STRICTEST : AM_CONFLICT_MILDEST;
+		g_autoptr(AmEnvelope) envelope = am_envelope_new();
+		g_autoptr(GPtrArray) dispositions =
+			g_ptr_array_new_with_free_func((GDestroyNotify)am_disposition_free);
+		g_ptr_array_add(dispositions,
+				held_or_not(envelope, "a@example.org",
+					    is_first ? "X-Amavis-Hold" : "X-Other"));
+		g_ptr_array_add(dispositions,
+				held_or_not(envelope, "b@example.org",
+					    is_first ? "X-Other" : "X-Amavis-Hold"));
+		g_auto(AmHandback) handback;
+		am_handback_init(&handback);
+		am_handback_assign(dispositions, "", conflict, &handback);
+		g_assert_cmpuint(handback.given->len, ==, 2);
+		g_assert_cmpstr(handback.quarantine, ==,
+				conflict == AM_CONFLICT_STRICTEST ? "too deep" : NULL);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -958,6 +996,7 @@ main(int argc, char **argv)
 	ADD("/pipeline/hook-names", NULL, test_hook_names);
 	ADD("/pipeline/handback", "virus", test_handback);
 	g_test_add_func("/pipeline/hold", test_hold);
+	g_test_add_func("/pipeline/hold-conflict", test_hold_conflict);
 	ADD("/pipeline/cost", NULL, test_cost);
 	return g_test_run();
 }

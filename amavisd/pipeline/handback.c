@@ -43,9 +43,35 @@ handback_count(GPtrArray *dispositions, const char *forward, const AmDisposition
 	return n;
 }
 
+/* The field X-Amavis-Hold that is added asks an MTA to hold the mail; this client can be told so.  Its
+ * value, NULL: there is none. */
+static const char *
+handback_find_hold(const AmEdits *edits)
+{
+	for (guint i = 0; i < am_edits_count(edits); i++) {
+		const AmEdit *edit = am_edits_get(edits, i);
+		if (!am_edits_is_of_mail(edit) &&
+		    g_ascii_strcasecmp(edit->name, "X-Amavis-Hold") == 0)
+			return edit->value;
+	}
+	return NULL;
+}
+
+static char *
+handback_hold(const AmEdits *edits)
+{
+	const char *value = handback_find_hold(edits);
+	return value != NULL ? g_strdelimit(g_strdup(value), "\r\n\t", ' ') : NULL;
+}
+
+/* Above 0: a is stricter. */
 static gint
 handback_compare(const AmDisposition *a, const AmDisposition *b)
 {
+	gboolean is_a_held = handback_find_hold(a->edits) != NULL;
+	gboolean is_b_held = handback_find_hold(b->edits) != NULL;
+	if (is_a_held != is_b_held)
+		return is_a_held ? 1 : -1;
 	if (a->main_category != b->main_category)
 		return a->main_category > b->main_category ? 1 : -1;
 	return a->score > b->score ? 1 : a->score < b->score ? -1 : 0;
@@ -76,20 +102,6 @@ handback_choose(GPtrArray *dispositions, const char *forward, AmConflict conflic
 		}
 	}
 	return best;
-}
-
-/* The field X-Amavis-Hold that is added asks an MTA to hold the mail; this client can be told so.  NULL:
- * there is none. */
-static char *
-handback_hold(const AmEdits *edits)
-{
-	for (guint i = 0; i < am_edits_count(edits); i++) {
-		const AmEdit *edit = am_edits_get(edits, i);
-		if (!am_edits_is_of_mail(edit) &&
-		    g_ascii_strcasecmp(edit->name, "X-Amavis-Hold") == 0)
-			return g_strdelimit(g_strdup(edit->value), "\r\n\t", ' ');
-	}
-	return NULL;
 }
 
 void
