@@ -17,7 +17,7 @@
 #include "log/log.h"
 
 #define ANSWER_JSON "application/json"
-#define ANSWER_RETRY "10" /* seconds */
+#define ANSWER_RETRY "10"   /* seconds */
 #define ANSWER_TOO_MANY 429 /* RFC 6585; libsoup does not know it */
 
 typedef enum {
@@ -74,7 +74,8 @@ answer_send(AmHttpServer *server, SoupServerMessage *message, guint status, char
 {
 	SoupMessageHeaders *fields = soup_server_message_get_response_headers(message);
 	soup_server_message_set_status(message, status, am_http_phrase(status));
-	soup_server_message_set_response(message, ANSWER_JSON, SOUP_MEMORY_TAKE, json, strlen(json));
+	soup_server_message_set_response(message, ANSWER_JSON, SOUP_MEMORY_TAKE, json,
+					 strlen(json));
 	soup_message_headers_replace(fields, "Cache-Control", "no-store");
 	if (status == SOUP_STATUS_SERVICE_UNAVAILABLE || status == ANSWER_TOO_MANY)
 		soup_message_headers_replace(fields, "Retry-After", ANSWER_RETRY);
@@ -100,7 +101,9 @@ static void
 answer_refuse(AmHttpServer *server, SoupServerMessage *message, guint status, const char *text,
 	      const char *allowed)
 {
-	const AmHttpProblem problem = { .status = status, .text = (char *)text, .allowed = allowed };
+	const AmHttpProblem problem = { .status = status,
+					.text = (char *)text,
+					.allowed = allowed };
 	answer_problem(server, message, &problem);
 }
 
@@ -135,8 +138,7 @@ answer_ready(AmHttpServer *server, SoupServerMessage *message)
 	}
 	(void)json_builder_end_array(builder);
 	(void)json_builder_end_object(builder);
-	answer_send(server, message,
-		    is_ready ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
+	answer_send(server, message, is_ready ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
 		    answer_write(builder));
 }
 
@@ -172,8 +174,7 @@ answer_is_authorised(const AmHttpServer *server, SoupMessageHeaders *fields)
 	value += 7;
 	while (*value == ' ')
 		value++;
-	return strlen(value) == strlen(secret) &&
-	       CRYPTO_memcmp(value, secret, strlen(secret)) == 0;
+	return strlen(value) == strlen(secret) && CRYPTO_memcmp(value, secret, strlen(secret)) == 0;
 }
 
 /* Is the body a message, JSON, or something we do not take?  NULL: it is taken. */
@@ -269,7 +270,8 @@ answer_begin_mail(AmHttpServer *server, SoupServerMessage *message)
 	}
 	g_autoptr(AmReply) refusal = answer_admit(server);
 	if (refusal != NULL) /* 4.7.0: the client asks too often; else it is us */
-		answer_refuse(server, message, g_strcmp0(refusal->enhanced, "4.7.0") == 0 ? ANSWER_TOO_MANY : 503,
+		answer_refuse(server, message,
+			      g_strcmp0(refusal->enhanced, "4.7.0") == 0 ? ANSWER_TOO_MANY : 503,
 			      refusal->text, NULL);
 }
 
@@ -284,8 +286,8 @@ answer_mail(AmHttpServer *server, SoupServerMessage *message)
 		answer_problem(server, message, &request->problem);
 		return;
 	}
-	AmMail *mail = am_mail_new(g_steal_pointer(&request->envelope),
-				   g_steal_pointer(&request->spool));
+	AmMail *mail =
+		am_mail_new(g_steal_pointer(&request->envelope), g_steal_pointer(&request->spool));
 	mail->start_us = server->start_us;
 	mail->received_us = g_get_monotonic_time();
 	server->is_begun = FALSE;
@@ -328,7 +330,8 @@ answer_is_framed(SoupMessageHeaders *fields)
 	const char *length = soup_message_headers_get_list(fields, "Content-Length");
 	if (coding != NULL)
 		return length == NULL && g_ascii_strcasecmp(coding, "chunked") == 0;
-	return length == NULL || (*length != '\0' && strspn(length, "0123456789") == strlen(length));
+	return length == NULL ||
+	       (*length != '\0' && strspn(length, "0123456789") == strlen(length));
 }
 
 static void
@@ -371,7 +374,8 @@ answer_on_header(G_GNUC_UNUSED SoupServer *soup, SoupServerMessage *message, con
 			      "Content-Length or Transfer-Encoding: chunked, once");
 	} else if (found == ANSWER_NONE) {
 		server->is_kept &= !has_body;
-		answer_refuse(server, message, SOUP_STATUS_NOT_FOUND, "There is nothing at this path",
+		answer_refuse(server, message, SOUP_STATUS_NOT_FOUND,
+			      "There is nothing at this path",
 			      "POST /check, POST /scan, GET /live, GET /ready");
 	} else if (!answer_may(found, method)) {
 		server->is_kept &= !has_body;

@@ -10,7 +10,7 @@
 
 #include "http/chunks.h"
 
-#define CHUNKS_MAX_DIGITS 15u  /* hexadecimal */
+#define CHUNKS_MAX_DIGITS 15u /* hexadecimal */
 #define CHUNKS_MAX_LINE 8192u /* bytes of all extensions and trailers of a chunk */
 
 static AmChunksState

@@ -28,7 +28,7 @@ typedef struct {
 	guint n_digits;
 	guint64 left; /* of the chunk */
 	guint n_line; /* bytes of extensions or trailers */
-} AmChunks; /* zeroed to begin with */
+} AmChunks;	      /* zeroed to begin with */
 
 /* How many of these bytes belong to the body; fewer than len when it is DONE or BAD. */
 gsize am_chunks_feed(AmChunks *chunks, const guint8 *data, gsize len);

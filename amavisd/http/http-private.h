@@ -25,8 +25,8 @@ struct _AmHttpServer {
 	guint16 peer_port, local_port;
 	GMainContext *context; /* NULL until something has arrived */
 	SoupServer *soup;
-	AmHttpWire *wire; /* of the request under way; NULL none */
-	gint64 mark_us;	  /* when the connection, the request or the answer began */
+	AmHttpWire *wire;   /* of the request under way; NULL none */
+	gint64 mark_us;	    /* when the connection, the request or the answer began */
 	gboolean has_asked; /* a first request has begun */
 	gboolean is_over;
 
@@ -34,13 +34,13 @@ struct _AmHttpServer {
 	AmHttpRequest *request; /* to be checked; NULL none */
 	AmHttpJson *json;	/* NULL: the body is the message */
 	gboolean is_trial;
-	gboolean is_begun;	/* on_begin() let it in */
-	gboolean has_answered;	/* libsoup has the answer, */
-	guint64 n_before;	/* having written that many bytes before */
-	guint refused_status;	/* when it is a refusal; 0 none */
-	char *refused_text;	/* owned */
-	gboolean is_kept;	/* the connection, behind the answer */
-	guint64 n_unwanted;	/* bytes of a body that is not taken */
+	gboolean is_begun;     /* on_begin() let it in */
+	gboolean has_answered; /* libsoup has the answer, */
+	guint64 n_before;      /* having written that many bytes before */
+	guint refused_status;  /* when it is a refusal; 0 none */
+	char *refused_text;    /* owned */
+	gboolean is_kept;      /* the connection, behind the answer */
+	guint64 n_unwanted;    /* bytes of a body that is not taken */
 	gint64 start_us;
 };
 

@@ -19,14 +19,16 @@
 
 #include "log/log.h"
 
-#define HTTP_HEAD_MAX 65536u		     /* bytes of request line and fields */
-#define HTTP_HEAD_US (60 * G_USEC_PER_SEC)   /* they come within that time */
-#define HTTP_LINGER_BYTES (1u << 20)	     /* that are read when a connection ends */
-#define HTTP_STEP_BYTES (4u << 20)	     /* of requests in one step */
-#define HTTP_RATE 500u			     /* bytes a second that earn a second more */
+#define HTTP_HEAD_MAX 65536u		   /* bytes of request line and fields */
+#define HTTP_HEAD_US (60 * G_USEC_PER_SEC) /* they come within that time */
+#define HTTP_LINGER_BYTES (1u << 20)	   /* that are read when a connection ends */
+#define HTTP_STEP_BYTES (4u << 20)	   /* of requests in one step */
+#define HTTP_LAST_TURNS 100u		   /* of the context, when all is over */
+#define HTTP_RATE 500u			   /* bytes a second that earn a second more */
 
 AmHttpServer *
-am_http_server_new(AmStream *stream, const AmHttpConfig *config, const AmHttpOps *ops, gpointer user)
+am_http_server_new(AmStream *stream, const AmHttpConfig *config, const AmHttpOps *ops,
+		   gpointer user)
 {
 	AmHttpServer *server = g_new0(AmHttpServer, 1);
 	server->stream = stream;
@@ -148,7 +150,8 @@ server_look_at_request(AmHttpServer *server)
 	if (wire->is_head_long) {
 		server_cut(server, 431, "The request's header is too large");
 	} else if (server->n_unwanted > AM_HTTP_UNWANTED_MAX) {
-		const AmHttpProblem *problem = server->request != NULL ? &server->request->problem : NULL;
+		const AmHttpProblem *problem =
+			server->request != NULL ? &server->request->problem : NULL;
 		gboolean is_known = problem != NULL && problem->status != 0;
 		server_cut(server, is_known ? problem->status : 413,
 			   is_known ? problem->text : "This body is not wanted");
@@ -191,8 +194,8 @@ server_work(AmHttpServer *server)
 			return TRUE;
 		if (is_open)
 			return FALSE;
-		if (server->has_answered) /* an answer can take long */
-			return am_stream_buffered(server->stream) > 0;
+		if (server->has_answered)
+			return TRUE; /* an answer can take long */
 	}
 	return FALSE;
 }
@@ -334,8 +337,10 @@ server_free(gpointer user)
 		g_main_context_push_thread_default(server->context);
 		soup_server_disconnect(server->soup);
 		g_clear_object(&server->soup);
-		while (g_main_context_iteration(server->context, FALSE))
-			; /* what libsoup put off */
+		/* what libsoup put off */
+		for (guint i = 0; i < HTTP_LAST_TURNS; i++)
+			if (!g_main_context_iteration(server->context, FALSE))
+				break;
 		g_main_context_pop_thread_default(server->context);
 		g_main_context_unref(server->context);
 	}

@@ -97,7 +97,8 @@ json_check_base64(AmHttpJson *json)
 		if (g_ascii_isspace(c))
 			continue;
 		gboolean is_padding = c == '=';
-		if (!is_padding && (json->is_padded || (!g_ascii_isalnum(c) && c != '+' && c != '/')))
+		if (!is_padding &&
+		    (json->is_padded || (!g_ascii_isalnum(c) && c != '+' && c != '/')))
 			return json_bad(json, "this is no base64");
 		json->is_padded |= is_padding;
 		json->n_base64 = (json->n_base64 + 1) % 4;
@@ -319,10 +320,10 @@ json_token(AmHttpJson *json, char c)
 		char c;
 		JsonState next;
 	} steps[] = {
-		{ JSON_START, '{', JSON_FIRST_MEMBER },	   { JSON_FIRST_MEMBER, '}', JSON_END },
-		{ JSON_COLON, ':', JSON_VALUE },	   { JSON_AFTER_VALUE, ',', JSON_MEMBER },
-		{ JSON_AFTER_VALUE, '}', JSON_END },	   { JSON_FIRST_ITEM, ']', JSON_AFTER_VALUE },
-		{ JSON_AFTER_ITEM, ',', JSON_ITEM },	   { JSON_AFTER_ITEM, ']', JSON_AFTER_VALUE },
+		{ JSON_START, '{', JSON_FIRST_MEMBER }, { JSON_FIRST_MEMBER, '}', JSON_END },
+		{ JSON_COLON, ':', JSON_VALUE },	{ JSON_AFTER_VALUE, ',', JSON_MEMBER },
+		{ JSON_AFTER_VALUE, '}', JSON_END },	{ JSON_FIRST_ITEM, ']', JSON_AFTER_VALUE },
+		{ JSON_AFTER_ITEM, ',', JSON_ITEM },	{ JSON_AFTER_ITEM, ']', JSON_AFTER_VALUE },
 	};
 	if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
 		return TRUE;

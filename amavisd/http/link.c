@@ -33,7 +33,7 @@ am_http_wire_unref(AmHttpWire *wire)
 
 typedef struct {
 	GSource source;
-	GObject *object; /* owned: the stream */
+	GObject *object;  /* owned: the stream */
 	AmHttpWire *wire; /* owned */
 	gboolean is_output;
 } LinkSource;
@@ -163,8 +163,8 @@ input_read_nonblocking(GPollableInputStream *stream, void *buffer, gsize count, 
 	gsize len;
 	if (wire->stream == NULL || wire->is_eof)
 		return 0;
-	AmReadResult result = wire->room > 0 ? am_stream_try_peek(wire->stream, &data, &len)
-					     : AM_READ_AGAIN;
+	AmReadResult result =
+		wire->room > 0 ? am_stream_try_peek(wire->stream, &data, &len) : AM_READ_AGAIN;
 	if (result == AM_READ_AGAIN) {
 		wire->can_read = FALSE;
 		return link_would_block(error);

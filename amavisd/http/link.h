@@ -14,10 +14,10 @@
 #include "wire/stream.h"
 
 typedef struct {
-	AmStream *stream;  /* borrowed; NULL: gone */
-	gboolean can_read; /* set by the owner when something may have arrived */
-	gboolean is_full;  /* output waits until some of it is sent */
-	gboolean is_eof;   /* no more is to be read; the owner may say so, too */
+	AmStream *stream;   /* borrowed; NULL: gone */
+	gboolean can_read;  /* set by the owner when something may have arrived */
+	gboolean is_full;   /* output waits until some of it is sent */
+	gboolean is_eof;    /* no more is to be read; the owner may say so, too */
 	gboolean is_closed; /* libsoup is done with it */
 	gboolean is_head;   /* reads end behind the head of the request */
 	gboolean is_head_long;

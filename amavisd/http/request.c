@@ -199,7 +199,8 @@ request_set_text(AmHttpRequest *request, AmHttpFieldId field, const char *name, 
 }
 
 gboolean
-am_http_request_set(AmHttpRequest *request, AmHttpFieldId field, const char *name, const char *value)
+am_http_request_set(AmHttpRequest *request, AmHttpFieldId field, const char *name,
+		    const char *value)
 {
 	if (request->problem.status != 0)
 		return FALSE;
@@ -240,8 +241,7 @@ static gboolean
 request_spool(AmHttpRequest *request, const char *data, gsize len)
 {
 	g_autoptr(GError) error = NULL;
-	if (request->size_limit > 0 &&
-	    am_spool_size(request->spool) + len > request->size_limit)
+	if (request->size_limit > 0 && am_spool_size(request->spool) + len > request->size_limit)
 		return am_http_problem_set(&request->problem, 413, NULL, NULL,
 					   "The message is larger than %" G_GUINT64_FORMAT " bytes",
 					   request->size_limit);

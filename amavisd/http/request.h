@@ -53,8 +53,8 @@ typedef struct {
 	guint64 size_limit; /* bytes, 0 none */
 	guint recipient_limit;
 	guint n_banks;
-	guint seen;	/* bits: which fields were set */
-	char last;	/* byte of the message */
+	guint seen; /* bits: which fields were set */
+	char last;  /* byte of the message */
 	AmHttpProblem problem;
 } AmHttpRequest;
 

@@ -52,9 +52,8 @@ readiness_of_policy(AmPool *pool, AmHttpState *state)
 {
 	state->name = "policy";
 	state->is_well = !g_atomic_int_get(&pool->is_draining);
-	state->detail = state->is_well
-				? g_strdup_printf("generation %u", pool->generation->number)
-				: g_strdup("shutting down");
+	state->detail = state->is_well ? g_strdup_printf("generation %u", pool->generation->number)
+				       : g_strdup("shutting down");
 }
 
 static void
@@ -77,8 +76,8 @@ readiness_of_spool(const AmPool *pool, AmHttpState *state)
 	if (access(path, W_OK | X_OK) < 0)
 		state->detail = g_strdup_printf("%s: %s", path, g_strerror(errno));
 	else if (n_free < wanted)
-		state->detail = g_strdup_printf("%" G_GUINT64_FORMAT " bytes free, %" G_GUINT64_FORMAT
-						" wanted",
+		state->detail = g_strdup_printf("%" G_GUINT64_FORMAT
+						" bytes free, %" G_GUINT64_FORMAT " wanted",
 						n_free, wanted);
 	state->is_well = state->detail == NULL;
 }

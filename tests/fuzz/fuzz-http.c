@@ -88,9 +88,8 @@ fuzz_chunks(const char *data, gsize len, gsize cut)
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
-	static char *(*const kinds[])(const char *data, gsize len, gsize cut) = {
-		fuzz_fields, fuzz_json, fuzz_chunks
-	};
+	static char *(*const kinds[])(const char *data, gsize len,
+				      gsize cut) = { fuzz_fields, fuzz_json, fuzz_chunks };
 	if (size < 2)
 		return 0;
 	(void)am_log_open("file:/dev/null", AM_LOG_TEXT, AM_LOG_ERROR, NULL);

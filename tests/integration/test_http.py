@@ -245,8 +245,10 @@ protocol = http
         self.assertEqual((status, report["size"]), (200, len(big)))
         for pid in daemon.status()["session_pids"]:
             with open("/proc/%d/status" % pid) as f:
-                peak = int(next(x for x in f if x.startswith("VmHWM")).split()[1])
-            self.assertLess(peak, 150 << 10)
+                sizes = dict(line.split(":", 1) for line in f)
+            peak, space = (int(sizes[name].split()[0]) for name in ("VmHWM", "VmPeak"))
+            if space < 1 << 32:  # else it is a sanitizer that keeps what was freed
+                self.assertLess(peak, 80 << 10)
 
     def test_many(self):
         daemon = self.daemon()
@@ -282,7 +284,7 @@ protocol = http
                 time.sleep(0.2)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        self.assertLess(time.monotonic(), end, "a client that drips is served for ever")
+        self.assertLess(time.monotonic(), end, "a client that drips is served for ever\n%s" % daemon.log_text())
         for start, client in slow[:-1]:
             try:
                 found = client.recv(65536)
