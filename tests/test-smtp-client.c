@@ -74,6 +74,20 @@ static const Case cases[] = {
 	  .ret = "HDRS",
 	  .notify = "FAILURE,DELAY",
 	  .orcpt = "rfc822;o@x.org" },
+	/* utf-8-addr-unitext becomes utf-8-addr-xtext where SMTPUTF8 is not said */
+	{ "ORCPT without SMTPUTF8",
+	  "a@x.org",
+	  { FULL
+	    "C:MAIL FROM:<s@x.org> SIZE=26\r\n"
+	    "C:RCPT TO:<a@x.org> ORCPT=utf-8;\\x{E4}\\x{2B}b@\\x{1F600}.org\r\nC:DATA\n" OK OK GO
+	    "D\n" OK },
+	  "250 2.0.0",
+	  .orcpt = "utf-8;\xc3\xa4\\x{2B}b@\xf0\x9f\x98\x80.org" },
+	{ "ORCPT not ASCII and not utf-8",
+	  "a@x.org",
+	  { FULL "C:MAIL FROM:<s@x.org> SIZE=26\r\nC:RCPT TO:<a@x.org>\r\nC:DATA\n" OK OK GO "D\n" OK },
+	  "250 2.0.0",
+	  .orcpt = "rfc822;\xc3\xa4@x.org" },
 	{ "no parameters",
 	  "a@x.org",
 	  { BARE "C:MAIL FROM:<s@x.org>\r\nS:250 ok\nC:RCPT TO:<a@x.org>\r\nS:250 ok\nC:DATA\n" GO

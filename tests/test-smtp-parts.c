@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mail/spool.h"
 #include "smtp/client-private.h"
 #include "smtp-peer.h"
 
@@ -230,6 +231,84 @@ test_8bit(void)
 	}
 }
 
+/* ---- SMTPUTF8 (RFC 6531 3.2): said where it is needed, and never a local part made into another ---- */
+
+typedef struct {
+	const char *address, *ace; /* ace: as it is said without SMTPUTF8; NULL it cannot be */
+} Utf8Address;
+
+static const char utf8_plain[] = "a@x.org";
+
+static const Utf8Address utf8_addresses[] = {
+	{ utf8_plain, utf8_plain },
+	{ "a@b\xc3\xbc"
+	  "cher.example",
+	  "a@xn--bcher-kva.example" },
+	{ "\xc3\xa4@x.org", NULL },
+	{ "\xc3\xa4@b\xc3\xbc"
+	  "cher.example",
+	  NULL },
+};
+
+static void
+utf8_case(const Utf8Address *from, const Utf8Address *to, gboolean has_header, gboolean is_declared,
+	  gboolean is_offered)
+{
+	const char *mail =
+		has_header ? "Subject: \xc3\xa4\r\n\r\nx\r\n" : "Subject: a\r\n\r\nx\r\n";
+	AmSpool *spool = am_spool_new(g_get_tmp_dir(), 1 << 20);
+	g_autoptr(AmEnvelope) envelope = am_envelope_new();
+	g_autoptr(GPtrArray) deliveries =
+		g_ptr_array_new_with_free_func((GDestroyNotify)am_delivery_free);
+	AmSmtpCommandContext context = { .extensions = is_offered ? AM_SMTP_SMTPUTF8 : 0 };
+	/* a client that did not declare its header's bytes is let by as ever */
+	gboolean needs =
+		(has_header && is_declared) || from->ace != from->address || to->ace != to->address;
+	g_free(envelope->sender);
+	envelope->sender = g_strdup(from->address);
+	envelope->smtputf8 = is_declared;
+	g_ptr_array_add(deliveries,
+			am_delivery_new(am_envelope_add_recipient(envelope, to->address)));
+	g_assert_true(am_spool_append(spool, mail, strlen(mail), NULL) &&
+		      am_spool_finish(spool, NULL));
+	const AmSmtpTransaction transaction = { .envelope = envelope,
+						.deliveries = deliveries,
+						.fd = am_spool_fd(spool),
+						.size = am_spool_size(spool) };
+	g_test_message("%s %s header=%d declared=%d offered=%d", from->address, to->address,
+		       has_header, is_declared, is_offered);
+	g_autoptr(AmReply) refusal = am_smtp_check_extensions(&context, &transaction);
+	gboolean is_refused = !is_offered && ((has_header && is_declared) || from->ace == NULL);
+	g_assert_true((refusal != NULL) == is_refused);
+	if (is_refused) {
+		g_assert_cmpint(refusal->code, ==, 550);
+		g_assert_cmpstr(refusal->enhanced, ==, "5.6.7");
+	} else {
+		g_autofree char *said = am_smtp_mail_command(&context, &transaction);
+		g_autofree char *rcpt =
+			am_smtp_rcpt_command(&context, envelope->recipients->pdata[0]);
+		g_autofree char *mail_line = g_strdup_printf(
+			"MAIL FROM:<%s>%s\r\n", is_offered ? from->address : from->ace,
+			is_offered && needs ? " SMTPUTF8" : "");
+		const char *path = is_offered ? to->address : to->ace;
+		g_autofree char *rcpt_line =
+			path != NULL ? g_strdup_printf("RCPT TO:<%s>\r\n", path) : NULL;
+		g_assert_cmpstr(said, ==, mail_line);
+		g_assert_cmpstr(rcpt, ==, rcpt_line);
+	}
+	am_spool_free(spool);
+}
+
+static void
+test_utf8_decision(void)
+{
+	for (guint bits = 0; bits < 8; bits++)
+		for (gsize i = 0; i < G_N_ELEMENTS(utf8_addresses); i++)
+			for (gsize k = 0; k < G_N_ELEMENTS(utf8_addresses); k++)
+				utf8_case(&utf8_addresses[i], &utf8_addresses[k], (bits & 1) != 0,
+					  (bits & 2) != 0, (bits & 4) != 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -241,5 +320,6 @@ main(int argc, char **argv)
 	g_test_add_func("/smtp-parts/dot", test_dot);
 	g_test_add_func("/smtp-parts/dot-failure", test_dot_failure);
 	g_test_add_func("/smtp-parts/8bit", test_8bit);
+	g_test_add_func("/smtp-parts/smtputf8", test_utf8_decision);
 	return g_test_run();
 }

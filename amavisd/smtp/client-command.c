@@ -105,6 +105,27 @@ am_smtp_mail_command(const AmSmtpCommandContext *context, const AmSmtpTransactio
 	return g_strdup(out->str);
 }
 
+/* ORCPT as this peer can be told it; NULL: not at all.  To be freed.  utf-8-addr-unitext needs SMTPUTF8, else
+ * it becomes utf-8-addr-xtext, which says the same (RFC 6533 3). */
+static char *
+command_orcpt(const AmSmtpCommandContext *context, const char *orcpt)
+{
+	if (command_is_word(orcpt, context->needs_smtputf8))
+		return g_strdup(orcpt);
+	const char *address = orcpt != NULL ? strchr(orcpt, ';') : NULL;
+	if (address == NULL || !command_is_word(orcpt, TRUE) || !g_utf8_validate(orcpt, -1, NULL) ||
+	    g_ascii_strncasecmp(orcpt, "utf-8;", 6) != 0)
+		return NULL;
+	g_autoptr(GString) out = g_string_new("utf-8;");
+	/* what is written as "\x{...}" already stays */
+	for (const char *at = address + 1; *at != '\0'; at = g_utf8_next_char(at))
+		if (g_utf8_get_char(at) < 0x80)
+			g_string_append_c(out, *at);
+		else
+			g_string_append_printf(out, "\\x{%X}", g_utf8_get_char(at));
+	return g_strdup(out->str);
+}
+
 char *
 am_smtp_rcpt_command(const AmSmtpCommandContext *context, const AmRecipient *recipient)
 {
@@ -116,8 +137,9 @@ am_smtp_rcpt_command(const AmSmtpCommandContext *context, const AmRecipient *rec
 	if ((context->extensions & AM_SMTP_DSN) != 0) {
 		if (command_is_word(recipient->notify, FALSE))
 			g_string_append_printf(out, " NOTIFY=%s", recipient->notify);
-		if (command_is_word(recipient->orcpt, context->needs_smtputf8))
-			g_string_append_printf(out, " ORCPT=%s", recipient->orcpt);
+		g_autofree char *orcpt = command_orcpt(context, recipient->orcpt);
+		if (orcpt != NULL)
+			g_string_append_printf(out, " ORCPT=%s", orcpt);
 	}
 	g_string_append(out, "\r\n");
 	return g_strdup(out->str);
