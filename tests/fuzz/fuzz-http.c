@@ -90,7 +90,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
 	static char *(*const kinds[])(const char *data, gsize len,
 				      gsize cut) = { fuzz_fields, fuzz_json, fuzz_chunks };
-	if (size < 2)
+	if (size < 3)
 		return 0;
 	(void)am_log_open("file:/dev/null", AM_LOG_TEXT, AM_LOG_ERROR, NULL);
 	gsize len = size - 2;
