@@ -569,7 +569,7 @@ test_check(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
 			"return_value=continue\nexit_code=0\n\n",
 			"<> <b@example.org> <c c@example.org> ESMTP h h 192.0.2.1  Q1 OWN+A+B+C;");
-	assert_dialogue(fake, CHECK "client_address=2001:db8::1\nclient_port=4711\nclient_source=REMOTE\n\n",
+	assert_dialogue(fake, CHECK "client_address=IPv6:2001:db8:0:0:0:0:0:1\nclient_port=4711\nclient_source=REMOTE\n\n",
 			"version_server=2\nlog_id=*\n"
 			"setreply=250 2.5.0 Ok,%20continue%20delivery\n"
 			"return_value=continue\nexit_code=0\n\n",

@@ -189,11 +189,44 @@ test_lookup_keys(void)
 	}
 }
 
+static const struct {
+	const char *text, *ip; /* NULL: none */
+} ips[] = {
+	{ "192.0.2.1", "192.0.2.1" },
+	{ "2001:db8::1", "2001:db8::1" },
+	{ "IPv6:2001:DB8:0:0:0:0:0:1", "2001:db8::1" }, /* sendmail's way */
+	{ "IPV6:2001:db8::1", "2001:db8::1" }, /* Postfix' */
+	{ "ipv6:192.0.2.1", "192.0.2.1" },
+	{ "::ffff:192.0.2.1", "192.0.2.1" },
+	{ "0:0:0:0:0:FFFF:c000:201", "192.0.2.1" },
+	{ "::192.0.2.1", "::192.0.2.1" },
+	{ "", NULL },
+	{ "IPv6:", NULL },
+	{ "IPv6:IPv6:::1", NULL },
+	{ "192.0.2.256", NULL },
+	{ "192.0.2", NULL },
+	{ "[192.0.2.1]", NULL },
+	{ "192.0.2.1 ", NULL },
+	{ "::1%lo", NULL },
+	{ "unknown", NULL },
+};
+
+static void
+test_ip(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(ips); i++) {
+		g_autofree char *ip = am_address_ip(ips[i].text);
+		g_test_message("%s", ips[i].text);
+		g_assert_cmpstr(ip, ==, ips[i].ip);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/address/path", test_path);
+	g_test_add_func("/address/ip", test_ip);
 	g_test_add_func("/address/quote", test_quote);
 	g_test_add_func("/address/quote-round-trip", test_quote_round_trip);
 	g_test_add_func("/address/parts", test_parts);

@@ -348,7 +348,7 @@ test_envelope(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 {
 	/* sendmail: IPv6 with a prefix, the queue id with the last macros, addresses without <> */
 	assert_dialogue(fake,
-			NEW "DC{daemon_name}|MTA|\nC[IPv6:2001:db8::1]|6^0019IPv6:2001:db8::1|\n"
+			NEW "DC{daemon_name}|MTA|\nC[IPv6:2001:db8::1]|6^0019IPv6:2001:DB8:0:0:0:0:0:1|\n"
 			    "Hh|\nD{M\nMa@example.org|\nDR{rcpt_addr}|b|\nRb@example.org|\n" CONTENT
 			    "DEi|QUEUE1|\nE\n",
 			NEW_ANSWER "c\nc\nc\n",

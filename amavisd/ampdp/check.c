@@ -120,8 +120,9 @@ check_set_origin(Check *check)
 	guint64 number;
 	check_set(check, &envelope->client_address, "client_address");
 	check_set(check, &envelope->client_source, "client_source");
-	if (!g_hostname_is_ip_address(envelope->client_address))
-		*envelope->client_address = '\0';
+	char *address = am_address_ip(envelope->client_address);
+	g_free(envelope->client_address);
+	envelope->client_address = address != NULL ? address : g_strdup("");
 	if (strcmp(envelope->client_source, "LOCAL") != 0 &&
 	    strcmp(envelope->client_source, "REMOTE") != 0)
 		*envelope->client_source = '\0';

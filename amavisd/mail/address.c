@@ -344,3 +344,20 @@ am_address_is_ascii(const char *internal)
 {
 	return g_str_is_ascii(internal);
 }
+
+char *
+am_address_ip(const char *text)
+{
+	char plain[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+	struct in_addr in4;
+	if (g_ascii_strncasecmp(text, "IPv6:", 5) == 0)
+		text += 5;
+	if (inet_pton(AF_INET, text, &in4) == 1)
+		return g_strdup(inet_ntop(AF_INET, &in4, plain, sizeof plain));
+	if (inet_pton(AF_INET6, text, &in6) != 1)
+		return NULL;
+	if (IN6_IS_ADDR_V4MAPPED(&in6))
+		return g_strdup(inet_ntop(AF_INET, in6.s6_addr + 12, plain, sizeof plain));
+	return g_strdup(inet_ntop(AF_INET6, &in6, plain, sizeof plain));
+}

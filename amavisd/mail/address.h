@@ -32,3 +32,6 @@ char *am_address_local(const char *internal);
  * NULL-ended, g_strfreev(). */
 char **am_address_lookup_keys(const char *internal, const char *delimiters);
 gboolean am_address_is_ascii(const char *internal);
+/* An IP address as MTAs tell of their clients, "IPv6:" before it or not, in its shortest form and an
+ * IPv4 one in IPv6 as itself; to be freed.  NULL: it is none. */
+char *am_address_ip(const char *text);

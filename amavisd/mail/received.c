@@ -18,28 +18,24 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "mail/address.h"
+
 #define RECEIVED_MAX_BYTES 2048 /* that are looked at */
 #define RECEIVED_WORD_MAX 64u    /* more than any address with its tag */
 
-/* FALSE: it is no address.  IPv4 in IPv6 is IPv4. */
+/* FALSE: it is no address. */
 static gboolean
 received_read(const char *text, gsize len, char address[INET6_ADDRSTRLEN])
 {
 	char word[RECEIVED_WORD_MAX] = "";
-	struct in6_addr in6;
-	struct in_addr in4;
-	const char *at = word;
 	if (len == 0 || len >= sizeof word)
 		return FALSE;
 	memcpy(word, text, len);
-	if (g_ascii_strncasecmp(word, "IPv6:", 5) == 0)
-		at += 5;
-	if (g_ascii_strncasecmp(at, "::ffff:", 7) == 0 && strchr(at, '.') != NULL)
-		at += 7;
-	if (inet_pton(AF_INET, at, &in4) == 1)
-		return inet_ntop(AF_INET, &in4, address, INET6_ADDRSTRLEN) != NULL;
-	return inet_pton(AF_INET6, at, &in6) == 1 &&
-	       inet_ntop(AF_INET6, &in6, address, INET6_ADDRSTRLEN) != NULL;
+	g_autofree char *ip = am_address_ip(word);
+	if (ip == NULL)
+		return FALSE;
+	(void)g_strlcpy(address, ip, INET6_ADDRSTRLEN);
+	return TRUE;
 }
 
 /* An address in brackets between the two. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "mail/address.h"
 
 #define MILTER_VERSION 6u
 #define MILTER_VERSION_MIN 2u
@@ -116,8 +117,6 @@ milter_take_connect(AmMilterServer *server, AmMilterReader *reader)
 	if (family != 'U' &&
 	    (!am_milter_get_u16(reader, &port) || !am_milter_get_text(reader, &address)))
 		return FALSE;
-	if (g_ascii_strncasecmp(address, "IPv6:", 5) == 0) /* sendmail's way */
-		address += 5;
 	/* macros of this session came before it */
 	GHashTable *macros = g_steal_pointer(&server->session_macros);
 	milter_forget_session(server);
@@ -127,8 +126,10 @@ milter_take_connect(AmMilterServer *server, AmMilterReader *reader)
 	server->client_name = *name == '[' || strcmp(name, "unknown") == 0
 				      ? g_strdup("")
 				      : g_utf8_make_valid(name, -1);
-	server->client_address =
-		family == '4' || family == '6' ? g_utf8_make_valid(address, -1) : g_strdup("");
+	if (family == '4' || family == '6')
+		server->client_address = am_address_ip(address);
+	if (server->client_address == NULL)
+		server->client_address = g_strdup("");
 	milter_continue(server, AM_MILTER_NR_CONNECT);
 	return TRUE;
 }

@@ -14,8 +14,9 @@
 
 #include "smtp/xclient.h"
 
-#include <gio/gio.h>
 #include <string.h>
+
+#include "mail/address.h"
 
 #define XCLIENT_VALUE_MAX 255 /* bytes of a value, decoded */
 #define XCLIENT_PROTO_MAX 64
@@ -55,13 +56,9 @@ xclient_decode(const char *text)
 static gboolean
 xclient_check_address(char **value)
 {
-	const char *text = *value;
-	if (g_ascii_strncasecmp(text, "IPV6:", 5) == 0)
-		text += 5;
-	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
-	if (address == NULL)
+	char *plain = am_address_ip(*value);
+	if (plain == NULL)
 		return FALSE;
-	char *plain = g_inet_address_to_string(address);
 	g_free(*value);
 	*value = plain;
 	return TRUE;

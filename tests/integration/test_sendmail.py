@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import signal
+import smtplib
+import socket
 import subprocess
 import unittest
 
@@ -41,11 +43,14 @@ class Chain(unittest.TestCase):
         self.daemon = rig.Daemon(self, config=conf + kw.pop("config", ""), clamav=True, **kw)
         self.milter = self.daemon.port
 
-    def chain(self, title="As a milter", more="", password=None, **kw):
+    def chain(self, title="As a milter", more="", password=None, changed=(), **kw):
         """sendmail with our milter, and a next hop behind it."""
         self.sink, self.mta = rig.Sink(self), Sendmail(self)
         self.port, self.back, milter = rig.free_port(), rig.free_port(), rig.free_port()
         files = self.block(title, _10028=milter, _10025=self.back, **self.words())
+        for name, old, new in changed:
+            self.assertIn(old, files[name])
+            files[name] = files[name].replace(old, new)
         self.amavisd(files.get("amavisd.conf"), **kw)
         self.mta.make("sendmail", self.mta.debian(self.port, ONWARD % self.sink.port + files["sendmail.mc"] + more))
         if password:
@@ -182,6 +187,39 @@ class Milter(Chain):
         client.send(rig.message().replace(b"\n", b"\r\n") + b".\r\n")
         self.assertRegex(client.reply(), "^451 ")
         self.assertEqual((self.sink.mails, self.mta.queued()), ([], []))
+
+    def test_ipv6(self):
+        """From the client, and to us."""
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            self.skipTest("no IPv6")
+        port = rig.free_port()
+        self.chain(changed=[("sendmail.mc", "S=inet:", "S=inet6:"), ("sendmail.mc", "@127.0.0.1", "@::1"),
+                            ("amavisd.conf", "address = 127.0.0.1:", "address = [::1]:")],
+                   more="DAEMON_OPTIONS(`Name=V6, Family=inet6, Addr=::1, Port=%d')dnl\n" % port)
+        with smtplib.SMTP("::1", port) as client:
+            client.sendmail("sender@example.org", ["rcpt@example.org"], rig.message().decode())
+        self.sink.wait(1)
+        self.assertEqual(self.daemon.event()["client"], "::1")
+
+    def stuck(self, *changed):
+        """Nothing comes of the scanner, and the answer is due in 6 s; what the client hears."""
+        self.chain(config="[scanner spamd]\naddress = 127.0.0.1:%d\ntimeout = 1h\nrequired = yes\n" %
+                   rig.Mute(self).port,
+                   changed=[("amavisd.conf", "protocol = milter", "protocol = milter\nanswer_time = 6s"), *changed])
+        reply = self.send(rig.message())
+        self.assertEqual((self.sink.mails, self.mta.queued()), ([], []))
+        return reply
+
+    def test_answer_in_time(self):
+        self.assertRegex(self.stuck(), r"^451 4\.5\.0 ")
+
+    def test_answer_too_late(self):
+        """Why the page has R: sendmail gives up, and the client keeps the mail."""
+        self.assertRegex(self.stuck(("sendmail.mc", "R:5m", "R:1s")), r"^451 4\.3\.2 ")
+        self.assertIn("Milter (amavisd): timeout before data read", self.mta.log())
+        self.assertEqual(self.daemon.event()["status"], "tempfailed")
 
     def test_many_mails_of_one_client(self):
         """Transactions that end in every way, on one connection to us."""
