@@ -234,6 +234,30 @@ test_mbox(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpstr(left, ==, "box"); /* and no lock */
 }
 
+/* What another has left unfinished does not swallow our mail. */
+static void
+test_mbox_unfinished(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "From x\n\nhalf", "From x\n\nhalf\n\n" },
+		{ "From x\n\nline\n", "From x\n\nline\n\n" },
+		{ "From x\n\nwhole\n\n", "From x\n\nwhole\n\n" },
+		{ "x", "x\n\n" },
+		{ "\n", "\n\n" },
+	};
+	g_autofree char *box = in_dir(fixture, "box");
+	configure(fixture, "");
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_assert_true(g_file_set_contents(box, cases[i][0], -1, NULL));
+		g_assert_cmpint(g_chmod(box, 0600), ==, 0);
+		assert_delivery(fixture, "mbox:PATH/box", "250 2.6.0,250 2.6.0");
+		g_autofree char *text = read_file(fixture, "box");
+		g_autofree char *start = g_strconcat(cases[i][1], "From s@x.org ", NULL);
+		g_assert_true(g_str_has_prefix(text, start));
+	}
+}
+
 static void
 test_mbox_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -374,13 +398,34 @@ test_bsmtp(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 		text, "\r\nRCPT TO:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n"
 		      "Subject: x\r\n\r\nFrom here\r\n..\r\n>From there\r\nFrom\r\n"
 		      ".\r\nQUIT\r\n"));
-	/* what is there stays */
-	assert_delivery(fixture, "bsmtp:PATH/%%-%s-%n.bsmtp", "451 4.3.0,451 4.3.0");
+	/* what is there stays: a mail whose recipients get different headers comes as several */
+	assert_delivery(fixture, "bsmtp:PATH/%%-%s-%n.bsmtp", "250 2.6.0,250 2.6.0");
+	g_autofree char *again = read_file(fixture, "%-s@x.org-abcdefghijklmnop.bsmtp.1");
+	g_assert_cmpstr(again, ==, text);
 	g_free(fixture->job.envelope->sender);
 	fixture->job.envelope->sender = g_strdup("../../e t@x");
 	assert_delivery(fixture, "bsmtp:PATH/%s", "250 2.6.0,250 2.6.0");
 	g_autofree char *left = list(fixture, ".");
-	g_assert_cmpstr(left, ==, "%-s@x.org-abcdefghijklmnop.bsmtp ..=..=e=t@x");
+	g_assert_cmpstr(left, ==,
+			"%-s@x.org-abcdefghijklmnop.bsmtp %-s@x.org-abcdefghijklmnop.bsmtp.1 "
+			"..=..=e=t@x");
+}
+
+/* No sender makes a name that no file can have, or none at all. */
+static void
+test_bsmtp_senders(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *start = g_strnfill(100, 'l');
+	configure(fixture, "");
+	g_free(fixture->job.envelope->sender);
+	fixture->job.envelope->sender = g_strdup_printf("%s%s%s@x", start, start, start);
+	assert_delivery(fixture, "bsmtp:PATH/%s", "250 2.6.0,250 2.6.0");
+	g_free(fixture->job.envelope->sender);
+	fixture->job.envelope->sender = g_strdup("");
+	assert_delivery(fixture, "bsmtp:PATH/%s", "250 2.6.0,250 2.6.0");
+	g_autofree char *left = list(fixture, ".");
+	g_autofree char *expected = g_strconcat("MAILER-DAEMON ", start, NULL);
+	g_assert_cmpstr(left, ==, expected);
 }
 
 /* -- programs -- */
@@ -453,6 +498,20 @@ test_pipe_arguments(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 	assert_delivery(fixture, "pipe:option", "250 2.6.0");
 	g_autofree char *text = read_file(fixture, "args");
 	g_assert_cmpstr(text, ==, "-r-oX/tmp/x@x.org|");
+}
+
+/* A recipient that is refused so takes nothing from the others. */
+static void
+test_pipe_one_bad(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *take = in_dir(fixture, "take");
+	write_program(fixture, "take", "printf '%s|' \"$@\" >>args");
+	configure(fixture, "[pipe bare]\ncommand = PATH/take %{recipient}\n");
+	assert_delivery(fixture, "pipe:bare", "250 2.6.0,553 5.1.0,250 2.6.0");
+	g_autofree char *args = read_file(fixture, "args");
+	g_assert_cmpstr(args, ==, "a@x.org|b@x.org|");
+	g_assert_cmpint(g_unlink(take), ==, 0);
+	assert_delivery(fixture, "pipe:bare", "451 4.3.0,553 5.1.0,451 4.3.0");
 }
 
 static void
@@ -587,16 +646,19 @@ main(int argc, char **argv)
 #define DELIVERY(name, recipients, func)                                                           \
 	g_test_add("/output/" name, Fixture, recipients, set_up, func, tear_down)
 	DELIVERY("mbox", NULL, test_mbox);
+	DELIVERY("mbox/unfinished", NULL, test_mbox_unfinished);
 	DELIVERY("mbox/refused", NULL, test_mbox_refused);
 	DELIVERY("mbox/locked", NULL, test_mbox_locked);
 	DELIVERY("full", NULL, test_full);
 	DELIVERY("maildir", NULL, test_maildir);
 	DELIVERY("maildir/links", NULL, test_maildir_links);
 	DELIVERY("bsmtp", NULL, test_bsmtp);
+	DELIVERY("bsmtp/senders", NULL, test_bsmtp_senders);
 	DELIVERY("pipe", NULL, test_pipe);
 	DELIVERY("pipe/single", NULL, test_pipe_single);
 	DELIVERY("pipe/dsn", NULL, test_pipe_dsn);
 	DELIVERY("pipe/arguments", "-oX/tmp/x@x.org", test_pipe_arguments);
+	DELIVERY("pipe/one-bad", "a@x.org,-oX/tmp/x@x.org,b@x.org", test_pipe_one_bad);
 	DELIVERY("pipe/ends", NULL, test_pipe_ends);
 	DELIVERY("pipe/time", NULL, test_pipe_time);
 	DELIVERY("failover", NULL, test_failover);

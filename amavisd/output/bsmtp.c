@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
@@ -15,13 +16,17 @@
 #include "output/output-private.h"
 #include "smtp/client-private.h"
 
+#define BSMTP_TEXT_MAX 100u  /* bytes of a sender in the name */
+#define BSMTP_NAMES_MAX 100u /* tried for one mail */
+
 /* All that a reader may know; what the mail does not use does not appear. */
 #define BSMTP_EXTENSIONS (AM_SMTP_SIZE | AM_SMTP_8BITMIME | AM_SMTP_SMTPUTF8 | AM_SMTP_DSN)
 
+/* A stranger's text as a part of a file's name: short, since names end at 255 bytes. */
 static void
 bsmtp_append_safe(GString *out, const char *text)
 {
-	for (; *text != '\0'; text++)
+	for (guint n = 0; *text != '\0' && n < BSMTP_TEXT_MAX; text++, n++)
 		g_string_append_c(out, g_ascii_isalnum(*text) || strchr("._@+-", *text) != NULL
 					       ? *text
 					       : '=');
@@ -58,7 +63,9 @@ bsmtp_path(const AmSmtpTransaction *transaction, const char *pattern)
 			bsmtp_append_time(out);
 			break;
 		case 's':
-			bsmtp_append_safe(out, am_output_sender(transaction));
+			bsmtp_append_safe(out, *am_output_sender(transaction) != '\0'
+						       ? am_output_sender(transaction)
+						       : "MAILER-DAEMON");
 			break;
 		case 'b':
 		case 'P':
@@ -113,6 +120,21 @@ bsmtp_write(const AmOutputs *outputs, int fd, const AmSmtpTransaction *transacti
 	       am_file_writer_finish(&file, error);
 }
 
+/* Gives the file its name.  What is there stays: the copies of one mail, its bounce, or senders with the same
+ * text may ask for the same name, and get it with a number. */
+static gboolean
+bsmtp_appear(int place, const char *hidden, char **name, GError **error)
+{
+	g_autofree char *wanted = g_strdup(*name);
+	for (guint n = 1; linkat(place, hidden, place, *name, 0) < 0; n++) {
+		if (errno != EEXIST || n == BSMTP_NAMES_MAX)
+			return am_file_error("name", wanted, error);
+		g_free(*name);
+		*name = g_strdup_printf("%s.%u", wanted, n);
+	}
+	return TRUE;
+}
+
 gboolean
 am_output_bsmtp(const AmOutputs *outputs, const AmSmtpTransaction *transaction, const char *path,
 		GPtrArray *batch, GError **error)
@@ -129,9 +151,7 @@ am_output_bsmtp(const AmOutputs *outputs, const AmSmtpTransaction *transaction, 
 	if (fd < 0)
 		return am_file_error("file", whole, error);
 	gboolean is_done = bsmtp_write(outputs, fd, transaction, batch, error);
-	/* a file of that name stays as it is */
-	if (is_done && linkat(place, hidden, place, name, 0) < 0)
-		is_done = am_file_error("name", whole, error);
+	is_done = is_done && bsmtp_appear(place, hidden, &name, error);
 	if (is_done && !am_file_sync_directory(place, directory, error)) {
 		(void)unlinkat(place, name, 0);
 		is_done = FALSE;

@@ -93,3 +93,15 @@ am_file_sync_directory(int fd, const char *path, GError **error)
 {
 	return fsync(fd) == 0 || am_file_error("fsync of", path, error);
 }
+
+gboolean
+am_file_sync_parent(const char *path, GError **error)
+{
+	g_autofree char *parent = g_path_get_dirname(path);
+	g_auto(AmFd) fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES)
+		return TRUE; /* writable but not readable: nothing can be done from here */
+	if (fd < 0)
+		return am_file_error("directory", parent, error);
+	return am_file_sync_directory(fd, parent, error);
+}

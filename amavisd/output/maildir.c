@@ -32,8 +32,13 @@ maildir_name(const AmOutputs *outputs)
 static int
 maildir_enter(int parent, const char *name, GError **error)
 {
-	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) {
-		(void)am_file_error("directory", name, error);
+	if (mkdirat(parent, name, 0700) < 0) {
+		if (errno != EEXIST) {
+			(void)am_file_error("directory", name, error);
+			return -1;
+		}
+	} else if (parent == AT_FDCWD ? !am_file_sync_parent(name, error)
+				      : !am_file_sync_directory(parent, name, error)) {
 		return -1;
 	}
 	return am_file_open_directory(parent, name, error);

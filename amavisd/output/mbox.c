@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mail/spool.h"
 #include "output/lines.h"
 #include "output/output-private.h"
 
@@ -124,6 +125,20 @@ mbox_append(int fd, const AmSmtpTransaction *transaction, GPtrArray *batch, GErr
 	       am_file_writer_write("\n", 1, &file, error) && am_file_writer_finish(&file, error);
 }
 
+/* Ends what another has left without its empty line, half a mail of a crash for one: our "From " line would
+ * be part of it.  size: of the file. */
+static gboolean
+mbox_end_last(int fd, const char *path, off_t size, GError **error)
+{
+	char last[2] = { '\n', '\n' };
+	gsize n = (gsize)MIN(size, 2);
+	if (n > 0 && pread(fd, last + 2 - n, n, size - (off_t)n) != (gssize)n)
+		return am_file_error("end of mailbox", path, error);
+	if (last[1] != '\n')
+		return am_write_all(fd, "\n\n", 2, error);
+	return size == 0 || (n == 2 && last[0] == '\n') || am_write_all(fd, "\n", 1, error);
+}
+
 /* With the locks held: all of the mail, or the file as it was. */
 static gboolean
 mbox_deliver(int fd, const char *path, const AmSmtpTransaction *transaction, GPtrArray *batch,
@@ -132,7 +147,8 @@ mbox_deliver(int fd, const char *path, const AmSmtpTransaction *transaction, GPt
 	off_t size = lseek(fd, 0, SEEK_END);
 	if (size < 0)
 		return am_file_error("mailbox", path, error);
-	if (mbox_append(fd, transaction, batch, error))
+	if (mbox_end_last(fd, path, size, error) && mbox_append(fd, transaction, batch, error) &&
+	    (size > 0 || am_file_sync_parent(path, error))) /* it may be new */
 		return TRUE;
 	if (ftruncate(fd, size) < 0)
 		g_prefix_error(error, "(half a mail stays there: %s) ", g_strerror(errno));

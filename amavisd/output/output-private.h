@@ -64,6 +64,8 @@ gboolean am_file_error(const char *what, const char *path, GError **error);
 int am_file_open_directory(int parent, const char *path, GError **error);
 /* Has the directory's entries on the disk. */
 gboolean am_file_sync_directory(int fd, const char *path, GError **error);
+/* The same for the directory that path is in; one that may not be read is left to itself. */
+gboolean am_file_sync_parent(const char *path, GError **error);
 
 /* -- the kinds; path as in the route.  FALSE: nothing is there. -- */
 

@@ -55,6 +55,8 @@ run_is_over(GPid pid, int *status)
 	do {
 		ended = waitpid(pid, status, WNOHANG);
 	} while (ended < 0 && errno == EINTR);
+	if (ended < 0)
+		*status = SIGKILL; /* how it ended is lost: never a success */
 	return ended != 0;
 }
 

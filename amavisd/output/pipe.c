@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log/log.h"
 #include "mail/spool.h"
 #include "output/lines.h"
 #include "output/output-private.h"
@@ -80,6 +81,44 @@ pipe_run_each(const AmPipe *pipe, const AmSmtpTransaction *transaction, const Am
 	return TRUE;
 }
 
+/* Those of batch whose addresses may stand on the command line; the others are refused, each for itself, so
+ * that one recipient does not take the mail from the rest. */
+static GPtrArray *
+pipe_fit_recipients(const AmPipe *pipe, const AmSmtpTransaction *transaction,
+		    const GPtrArray *batch)
+{
+	GPtrArray *fit = g_ptr_array_new();
+	for (guint i = 0; i < batch->len; i++) {
+		g_autoptr(GPtrArray) one = g_ptr_array_new();
+		AmReply *refusal = NULL;
+		g_ptr_array_add(one, batch->pdata[i]);
+		g_auto(GStrv) argv = am_pipe_arguments(pipe, transaction, one, &refusal);
+		if (argv == NULL)
+			am_output_answer(one, refusal);
+		else
+			g_ptr_array_add(fit, batch->pdata[i]);
+	}
+	return fit;
+}
+
+/* One run for all. */
+static gboolean
+pipe_run_once(const AmPipe *pipe, const AmSmtpTransaction *transaction, const AmSpool *spool,
+	      const GPtrArray *batch, GError **error)
+{
+	g_autoptr(GPtrArray) fit = pipe_fit_recipients(pipe, transaction, batch);
+	g_autoptr(GError) reason = NULL;
+	if (fit->len == 0 || pipe_run(pipe, transaction, spool, fit, &reason))
+		return TRUE;
+	if (fit->len == batch->len) {
+		g_propagate_error(error, g_steal_pointer(&reason));
+		return FALSE;
+	}
+	am_log(AM_LOG_ERROR, transaction->mail_id, "pipe:%s: %s", pipe->name, reason->message);
+	am_output_answer(fit, am_reply_new(451, "4.3.0", "%s could not be run", pipe->name));
+	return TRUE;
+}
+
 gboolean
 am_output_pipe(const AmOutputs *outputs, const AmPipe *pipe, const AmSmtpTransaction *transaction,
 	       GPtrArray *batch, GError **error)
@@ -89,5 +128,5 @@ am_output_pipe(const AmOutputs *outputs, const AmPipe *pipe, const AmSmtpTransac
 		return FALSE;
 	if (pipe->is_single)
 		return pipe_run_each(pipe, transaction, spool, batch, error);
-	return pipe_run(pipe, transaction, spool, batch, error);
+	return pipe_run_once(pipe, transaction, spool, batch, error);
 }
