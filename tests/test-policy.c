@@ -323,6 +323,40 @@ test_failure_text(void)
 	fixture_close(&f);
 }
 
+/* A next hop by category, for each recipient by its own. */
+static void
+test_routes(void)
+{
+	static const struct {
+		double score;
+		const char *facts, *routes[3]; /* of a@x, b@x, c@x */
+	} rows[] = {
+		{ 0, "", { "mbox:/all", "mbox:/b", "smtp:[127.0.0.1]:10025" } },
+		{ 7, "s", { "mbox:/spammy", "mbox:/b", "mbox:/spammy" } },
+		{ 9, "s", { "mbox:/all", "mbox:/b-spam", "smtp:[127.0.0.1]:10025" } },
+		{ 7, "sh", { "mbox:/spammy", "mbox:/b", "mbox:/spammy" } },
+		{ 0, "h", { "mbox:/all", "mbox:/b", "mbox:/c-header" } },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		Fixture f;
+		fixture_open(&f, "[policy]\nforward_route = mbox:/all\n"
+			     "spammy_route = mbox:/spammy\nkill_level = 8\n",
+			     "amavis.settings{ for_recipient = 'b@x', forward_route = 'mbox:/b',\n"
+			     "                 spam_route = 'mbox:/b-spam', spammy_route = '' }\n"
+			     "amavis.settings{ for_recipient = 'c@x', forward_route = '',\n"
+			     "                 bad_header_route = 'mbox:/c-header' }\n");
+		g_autoptr(AmMail) mail = fixture_mail("s@x", "a@x b@x c@x", "x");
+		g_autoptr(GPtrArray) all = NULL;
+		apply_facts(mail, rows[i].facts, rows[i].score);
+		judge_one(&f, mail, &all);
+		for (guint k = 0; k < 3; k++) {
+			const AmDisposition *d = all->pdata[k];
+			g_assert_cmpstr(d->route, ==, rows[i].routes[k]);
+		}
+		fixture_close(&f);
+	}
+}
+
 /* One inspection, many recipients, each with its own settings (features P1). */
 static void
 test_recipients(void)
@@ -569,6 +603,7 @@ main(int argc, char **argv)
 	}
 	g_test_add_func("/policy/failure-text", test_failure_text);
 	g_test_add_func("/policy/recipients", test_recipients);
+	g_test_add_func("/policy/routes", test_routes);
 	g_test_add_func("/policy/dsn", test_dsn);
 	g_test_add_func("/policy/specialty", test_specialty);
 	g_test_add_func("/policy/not-selected", test_not_selected);

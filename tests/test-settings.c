@@ -99,6 +99,8 @@ test_set(void)
 		{ "banned_rules", "a, b", "a, b" },
 		{ "unchecked_on_failure", "pass", "pass" },
 		{ "spam_subject_tag", "[SPÄM] ", "[SPÄM] " },
+		{ "spammy_route", "mbox:/x", "mbox:/x" },
+		{ "spammy_route", "", "" },
 	};
 	AmSettings settings;
 	am_settings_init(&settings);

@@ -312,7 +312,9 @@ judge_finish(const Judge *judge, const AmVerdict *verdict, GError **error)
 	AmDisposition *disposition = verdict->disposition;
 	const AmSettings *settings = disposition->settings;
 	const char *redirect = verdict->redirect != NULL ? verdict->redirect : settings->redirect;
-	const char *route = verdict->route != NULL ? verdict->route : settings->forward_route;
+	const char *route = verdict->route != NULL
+				    ? verdict->route
+				    : am_settings_route(settings, disposition->main_category);
 
 	if (verdict->subject_tag != NULL &&
 	    !judge_tag_subject(disposition, verdict->subject_tag, error))

@@ -88,7 +88,9 @@ verdict_index(lua_State *lua)
 		{ "reason", d->reason },
 		{ "banned_rule", d->banned_rule },
 		{ "quarantine", d->quarantine },
-		{ "route", verdict->route != NULL ? verdict->route : d->settings->forward_route },
+		{ "route", verdict->route != NULL
+				   ? verdict->route
+				   : am_settings_route(d->settings, d->main_category) },
 		{ "redirect",
 		  verdict->redirect != NULL ? verdict->redirect : d->settings->redirect },
 		{ "reply", verdict->reply != NULL ? verdict->reply : "" },

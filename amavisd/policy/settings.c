@@ -52,6 +52,8 @@ typedef enum {
 	  quarantine[AM_CATEGORY_##CAT])                                                           \
 	X(cat "_subject_tag", STRING, tag_default, NULL, "put before the subject of " cat " mail", \
 	  TEXT, subject_tag[AM_CATEGORY_##CAT])                                                    \
+	X(cat "_route", STRING, "", NULL, "next hop of mail that is " cat "; empty: forward_route", \
+	  ROUTE, route[AM_CATEGORY_##CAT])                                                         \
 	ADMIN(X, cat, CAT)
 
 #define SETTINGS(X)                                                                                \
@@ -423,12 +425,20 @@ settings_assign(AmSettings *settings, int setting, const char *text, GStringChun
 	return ok;
 }
 
+const char *
+am_settings_route(const AmSettings *settings, AmCategory category)
+{
+	const char *route = settings->route[category];
+	return *route != '\0' ? route : settings->forward_route;
+}
+
 void
 am_settings_init(AmSettings *settings)
 {
 	memset(settings, 0, sizeof *settings);
 	for (int c = 0; c < AM_N_CATEGORIES; c++)
-		settings->quarantine[c] = settings->subject_tag[c] = settings->admin[c] = "";
+		settings->quarantine[c] = settings->subject_tag[c] = settings->route[c] =
+			settings->admin[c] = "";
 	for (guint i = 0; i < G_N_ELEMENTS(settings_fields); i++) {
 		g_autoptr(GError) error = NULL;
 		if (!settings_assign(settings, (int)i, settings_specs[i].default_value, NULL,

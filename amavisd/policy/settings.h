@@ -15,6 +15,7 @@
  *                     the blocking one, "blocked:file" only when it blocks, "" never.  Default:
  *                     "blocked:file" for virus, banned, spam, bad_header and unchecked, else ""
  *     CAT_subject_tag text put before the subject of a local recipient's mail when CAT is main
+ *     CAT_route       next hop of mail that passes when CAT is main; "": forward_route
  *     CAT_admin       address that is told, "" nobody; also mta_error_admin
  *     bypass_virus_checks bypass_spam_checks bypass_banned_checks bypass_header_checks
  * and  tag_level tag2_level tag3_level kill_level dsn_cutoff_level quarantine_cutoff_level
@@ -58,6 +59,7 @@ typedef struct {
 	gboolean is_lover[AM_N_CATEGORIES];
 	const char *quarantine[AM_N_CATEGORIES];  /* "" none; may start with "blocked:" */
 	const char *subject_tag[AM_N_CATEGORIES]; /* "" none */
+	const char *route[AM_N_CATEGORIES];       /* "" : forward_route */
 	const char *admin[AM_N_CATEGORIES];       /* "" none */
 	gboolean bypass_virus, bypass_spam, bypass_banned, bypass_header;
 	double tag_level, tag2_level, tag3_level, kill_level; /* HUGE_VAL: never */
@@ -91,6 +93,8 @@ AmSettings *am_settings_copy(const AmSettings *settings);
 void am_settings_clear(AmSettings *settings); /* frees what it owns, not itself */
 void am_settings_free(AmSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmSettings, am_settings_free)
+/* The route of mail with that main category: CAT_route, else forward_route; "": [routes] forward. */
+const char *am_settings_route(const AmSettings *settings, AmCategory category);
 /* Number of a setting for am_settings_take(), -1 when there is none of that name. */
 int am_settings_find(const char *name);
 /* Sets by name from text; DATA: unknown name (with the nearest known one) or bad value. */
