@@ -303,6 +303,50 @@ test_keep(gconstpointer data)
 	g_assert_cmpuint(peer->n_connections, ==, item->n_connections);
 }
 
+/* Kept under load alone. */
+typedef struct {
+	const char *scripts[4];
+	guint gap_ms;  /* what counts as busy */
+	guint wait_ms; /* between the mails */
+} BusyCase;
+
+/* the first comes after nothing, the second and third soon after another */
+static const BusyCase busy_soon = { { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend",
+				      FULL MAIL1 MAIL1 "C:QUIT\r\nS:221 bye\nend" },
+				    60000,
+				    0 };
+static const BusyCase busy_late = { { FULL MAIL1 "C:QUIT\r\nS:221 bye\nend",
+				      FULL MAIL1 "C:QUIT\r\nS:221 bye\nend",
+				      FULL MAIL1 "C:QUIT\r\nS:221 bye\nend" },
+				    5,
+				    20 };
+
+static void
+test_keep_busy(gconstpointer data)
+{
+	const BusyCase *item = data;
+	const char *const *scripts = item->scripts;
+	g_autoptr(Peer) peer = peer_new(scripts);
+	g_autofree char *route = peer_route(peer, "smtp");
+	AmSmtpClientConfig config = peer_client_config(LONG_MS);
+	config.keep_idle_ms = config.keep_age_ms = config.probe_ms = 60000;
+	config.keep_max = 2;
+	config.busy_ms = config.calm_ms = item->gap_ms;
+	AmSmtpPool *pool = am_smtp_pool_new(&config);
+	for (guint i = 0; i < 3; i++) {
+		g_auto(Job) job = { .transaction.fd = -1 };
+		g_usleep(item->wait_ms * 1000);
+		job_init(&job, "a@x.org", MAIL);
+		job_deliver(&job, pool, route);
+		g_autofree char *replies = job_replies(&job);
+		g_assert_cmpstr(replies, ==, "250 2.0.0");
+	}
+	am_smtp_pool_free(pool);
+	peer_join(peer);
+	g_assert_cmpstr(peer->failure, ==, NULL);
+	g_assert_cmpuint(peer->n_connections, ==, item->wait_ms > 0 ? 3 : 2);
+}
+
 static void
 test_expire(void)
 {
@@ -390,6 +434,8 @@ main(int argc, char **argv)
 		g_test_add_data_func(name, &keep_cases[i], test_keep);
 	}
 	g_test_add_func("/smtp-delivery/all-hops-fail", test_all_hops_fail);
+	g_test_add_data_func("/smtp-delivery/keep-busy/soon", &busy_soon, test_keep_busy);
+	g_test_add_data_func("/smtp-delivery/keep-busy/late", &busy_late, test_keep_busy);
 	g_test_add_func("/smtp-delivery/expire", test_expire);
 	g_test_add_func("/smtp-delivery/big-is-whole", test_big_is_whole);
 	g_test_add_func("/smtp-delivery/mail-cut", test_mail_cut);

@@ -135,6 +135,8 @@ static const AmSettingSpec next_hop_specs[] = {
 	{ "keep_age", AM_SETTING_DURATION, "60s", "0..24h", "a connection is used; 0 once" },
 	{ "probe", AM_SETTING_DURATION, "18s", "0..1h", "idle longer: NOOP before use" },
 	{ "keep", AM_SETTING_INT, "20", "0..1000", "kept connections for each next hop" },
+	{ "keep_when", AM_SETTING_ENUM, "always", "always|busy",
+	  "busy: from a mail within 5 s of another until none comes for 15 s" },
 	{ "bind_address", AM_SETTING_LIST, NULL, NULL, "own address to connect from, one for IPv4, one for IPv6" },
 	{ "auth_user", AM_SETTING_STRING, NULL, NULL, "name for AUTH; default: no AUTH" },
 	{ "auth_password_file", AM_SETTING_PATH, NULL, NULL, "its password, one line; not readable by all" },

@@ -19,6 +19,9 @@
 
 #define SETUP_EXPIRE_US (5 * G_USEC_PER_SEC)
 
+#define SETUP_BUSY_MS 5000 /* as Amavis: features O9 */
+#define SETUP_CALM_MS 15000
+
 AmRoute *
 am_setup_route(const AmConfig *config, const char *const *keys, GPtrArray *problems)
 {
@@ -95,6 +98,9 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.keep_age_ms = (guint)am_config_int(group, "keep_age"),
 		.probe_ms = (guint)am_config_int(group, "probe"),
 		.keep_max = (guint)am_config_int(group, "keep"),
+		.busy_ms = strcmp(am_config_string(group, "keep_when"), "busy") == 0 ? SETUP_BUSY_MS
+										     : 0,
+		.calm_ms = SETUP_CALM_MS,
 		.hostname = hostname,
 		.bind_addresses = am_config_list(group, "bind_address"),
 		.auth_user = am_config_string(group, "auth_user"),

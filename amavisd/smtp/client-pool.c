@@ -20,6 +20,8 @@ struct _AmSmtpPool {
 	AmSmtpClientConfig config;
 	GMutex kept_lock;
 	GHashTable *kept; /* key to GQueue of AmSmtpConnection, newest first */
+	gint64 begun_us;  /* when the last transaction began; under kept_lock as well */
+	gboolean is_busy;
 };
 
 static void
@@ -139,6 +141,21 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_free(pool);
 }
 
+/* A transaction begins: is it so soon after the last one that keeping pays? */
+static void
+pool_feel_load(AmSmtpPool *pool)
+{
+	gint64 now = g_get_monotonic_time();
+	g_mutex_lock(&pool->kept_lock);
+	gint64 gap_us = pool->begun_us != 0 ? now - pool->begun_us : G_MAXINT64;
+	if (gap_us < (gint64)pool->config.busy_ms * 1000)
+		pool->is_busy = TRUE;
+	else if (gap_us >= (gint64)pool->config.calm_ms * 1000)
+		pool->is_busy = FALSE;
+	pool->begun_us = now;
+	g_mutex_unlock(&pool->kept_lock);
+}
+
 static AmSmtpConnection *
 pool_pop(AmSmtpPool *pool, const char *key)
 {
@@ -199,6 +216,8 @@ AmSmtpConnection *
 am_smtp_pool_acquire(AmSmtpPool *pool, const AmHop *hop, const char *host, guint16 port,
 		     gboolean is_fresh, gint64 deadline_us, AmReply **failure)
 {
+	if (!is_fresh) /* that is the same transaction once more */
+		pool_feel_load(pool);
 	g_autofree char *key =
 		g_strdup_printf("%s%s %u %s", hop->kind == AM_HOP_LMTP ? "lmtp" : "smtp",
 				hop->is_tls ? "s" : "", port, host);
@@ -211,12 +230,16 @@ am_smtp_pool_acquire(AmSmtpPool *pool, const AmHop *hop, const char *host, guint
 	return connection;
 }
 
-/* Puts it into its list; FALSE when there are enough. */
+/* Puts it into its list; FALSE when there are enough, or none is kept for now. */
 static gboolean
 pool_push(AmSmtpPool *pool, AmSmtpConnection *connection)
 {
 	gboolean is_kept = FALSE;
 	g_mutex_lock(&pool->kept_lock);
+	if (pool->config.busy_ms > 0 && !pool->is_busy) {
+		g_mutex_unlock(&pool->kept_lock);
+		return FALSE;
+	}
 	GQueue *queue = g_hash_table_lookup(pool->kept, connection->key);
 	if (queue == NULL) {
 		queue = g_queue_new();

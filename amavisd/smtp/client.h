@@ -38,6 +38,9 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	guint keep_age_ms;   /* how old it may get */
 	guint probe_ms;      /* idle longer than this: NOOP before use */
 	guint keep_max;      /* kept connections for each next hop */
+	/* a transaction that soon after another has connections kept, one that long after it ends that
+	 * (features O9); busy_ms 0: they are kept always */
+	guint busy_ms, calm_ms;
 	const char *hostname; /* for EHLO */
 	const char *const *bind_addresses; /* ours, as of am_stream_connect_from(); the pool has a copy */
 	/* AUTH (RFC 4954); am_sasl_init_client() was called.  The pool has copies. */

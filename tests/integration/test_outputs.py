@@ -154,6 +154,50 @@ class Outputs(unittest.TestCase):
         self.assertEqual([one[1] for one in sink.wait()], [["other@example.org"]])
         self.assertEqual([one["X-Envelope-To"] for one in mailbox.mbox(path)], ["<special@example.org>"])
 
+    def test_route_by_category(self):
+        # two recipients with different headers: the mail comes twice, both times under the name of its id
+        path = self.place()
+        sink = rig.Sink(self)
+        daemon = rig.Daemon(self, forward=sink.port, fragments={"20-routes.conf": (
+            "[next_hop]\nkeep_when = busy\n"
+            "[policy]\nbanned_destiny = pass\nbanned_route = bsmtp:%s/%%m.bsmtp\n" % path)}, lua=(
+                'amavis.settings{ for_recipient = "b@example.org", banned_subject_tag = "[B] " }\n'))
+        both = ("a@example.org", "b@example.org")
+        self.assertTrue(rig.send(daemon.port, rig.message(), to=both).startswith("250"))
+        self.assertEqual([one[1] for one in sink.wait()], [list(both)])
+        said = rig.send(daemon.port, rig.attachment("x.exe", b"MZ" + b"\0" * 100), to=both)
+        self.assertTrue(said.startswith("250"), said)
+        names = sorted(os.listdir(path))
+        self.assertEqual(len(names), 2, names)
+        self.assertEqual(names[1], names[0] + ".1")
+        texts = [open(os.path.join(path, name), errors="replace").read() for name in names]
+        for text in texts:
+            self.assertEqual("RCPT TO:<b@example.org>" in text, "Subject: [B] " in text)
+        self.assertEqual(sum("RCPT TO:<a@example.org>" in text for text in texts), 1)
+        self.assertEqual(sum("RCPT TO:<b@example.org>" in text for text in texts), 1)
+        self.assertEqual(len(sink.mails), 1)
+
+    def back(self, protocol, route):
+        """Mail that came in by that protocol and goes back to the port after the one it came in on."""
+        for _ in range(20):
+            daemon = rig.Daemon(self, start=False, protocol=protocol, forward=route)
+            try:
+                sink = rig.Sink(self, port=daemon.port + 1)
+                break
+            except OSError:
+                continue # somebody has that port
+        daemon.start()
+        said = rig.send(daemon.port, rig.message(), lmtp=protocol == "lmtp")
+        said = said if isinstance(said, str) else said[0]
+        self.assertRegex(said, r"^250 2\.\S+ .*MTA\(\[127\.0\.0\.1\]:%d\)" % sink.port)
+        self.assertEqual([one[1] for one in sink.wait()], [["rcpt@example.org"]])
+
+    def test_back_to_where_it_came_from(self):
+        for protocol in ("smtp", "lmtp"):
+            for route in ("smtp:*:*", "lmtp:*:*", "smtp:[127.0.0.1]:*"):
+                with self.subTest(protocol=protocol, route=route):
+                    self.back(protocol, route)
+
     def test_a_typo_is_named(self):
         daemon = rig.Daemon(self, start=False, forward="pipe:nobody", config=(
             "[pipe lda]\ncommand = /usr/bin/no-such-program\n"))
