@@ -206,20 +206,12 @@ server_work(AmHttpServer *server)
 static gboolean
 server_meet_proxy(AmHttpServer *server, AmServerStep *step)
 {
-	AmProxyStep result = am_proxy_receive(server->proxy, am_stream_fd(server->stream));
+	AmProxyStep result = am_proxy_meet(&server->proxy, am_stream_fd(server->stream),
+					   server->config->listener, &server->peer_address,
+					   &server->peer_port, &server->local_port);
 	*step = result == AM_PROXY_MORE ? AM_SERVER_WAIT_INPUT : AM_SERVER_CLOSE;
-	if (result == AM_PROXY_BAD)
-		am_warning("listener %s: [%s] sent no header of the PROXY protocol, disconnected",
-			   server->config->listener, server->peer_address);
 	if (result != AM_PROXY_DONE)
 		return FALSE;
-	if (!server->proxy->is_local) {
-		g_free(server->peer_address);
-		server->peer_address = g_strdup(server->proxy->address);
-		server->peer_port = server->proxy->port;
-		server->local_port = server->proxy->own_port;
-	}
-	g_clear_pointer(&server->proxy, g_free);
 	g_autoptr(AmReply) refusal =
 		server->ops->on_client != NULL
 			? server->ops->on_client(server->user, server->peer_address)

@@ -295,22 +295,12 @@ server_admit(AmSmtpServer *server, AmServerStep *step)
 static gboolean
 server_meet_proxy(AmSmtpServer *server, AmServerStep *step)
 {
-	AmProxyStep result = am_proxy_receive(server->proxy, am_stream_fd(server->stream));
+	AmProxyStep result = am_proxy_meet(&server->proxy, am_stream_fd(server->stream),
+					   server->config->listener, &server->peer_address,
+					   &server->peer_port, &server->local_port);
 	*step = result == AM_PROXY_MORE ? AM_SERVER_WAIT_INPUT : AM_SERVER_CLOSE;
-	if (result == AM_PROXY_BAD)
-		am_warning("listener %s: [%s] sent no header of the PROXY protocol, disconnected",
-			   server->config->listener, server->peer_address);
 	if (result != AM_PROXY_DONE)
 		return FALSE;
-	if (!server->proxy->is_local) {
-		am_debug("listener %s: proxy [%s] speaks for [%s]:%u", server->config->listener,
-			 server->peer_address, server->proxy->address, server->proxy->port);
-		g_free(server->peer_address);
-		server->peer_address = g_strdup(server->proxy->address);
-		server->peer_port = server->proxy->port;
-		server->local_port = server->proxy->own_port;
-	}
-	g_clear_pointer(&server->proxy, g_free);
 	server->phase = SERVER_GREETING;
 	return server_admit(server, step);
 }

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "log/log.h"
+
 #define PROXY_V1_MAX 107u  /* bytes, with CRLF */
 #define PROXY_V2_START 16u /* bytes before the addresses */
 
@@ -165,4 +167,27 @@ am_proxy_receive(AmProxy *proxy, int fd)
 		if (step != AM_PROXY_MORE)
 			return step;
 	}
+}
+
+AmProxyStep
+am_proxy_meet(AmProxy **proxy, int fd, const char *listener, char **peer_address,
+	      guint16 *peer_port, guint16 *local_port)
+{
+	const AmProxy *said = *proxy;
+	AmProxyStep step = am_proxy_receive(*proxy, fd);
+	if (step == AM_PROXY_BAD)
+		am_warning("listener %s: [%s] sent no header of the PROXY protocol, disconnected",
+			   listener, *peer_address);
+	if (step != AM_PROXY_DONE)
+		return step;
+	if (!said->is_local) {
+		am_debug("listener %s: proxy [%s] speaks for [%s]:%u", listener, *peer_address,
+			 said->address, said->port);
+		g_free(*peer_address);
+		*peer_address = g_strdup(said->address);
+		*peer_port = said->port;
+		*local_port = said->own_port;
+	}
+	g_clear_pointer(proxy, g_free);
+	return step;
 }

@@ -34,3 +34,7 @@ AmProxyStep am_proxy_feed(AmProxy *proxy, const guint8 *data, gsize len, gsize *
 /* The same from a descriptor that does not block; nothing behind the header is read.  MORE also
  * when nothing has arrived; BAD at its end or on errors. */
 AmProxyStep am_proxy_receive(AmProxy *proxy, int fd);
+/* The same for a server of the listener called that.  Once DONE *proxy is freed, and the client's address and
+ * ports are what the header says, unless the proxy speaks for itself; BAD is logged. */
+AmProxyStep am_proxy_meet(AmProxy **proxy, int fd, const char *listener, char **peer_address,
+			  guint16 *peer_port, guint16 *local_port);

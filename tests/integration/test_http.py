@@ -394,6 +394,26 @@ protocol = http
             self.assertEqual(self.ask(connection=connection)[0], 200)
         self.assertEqual(self.ask(body=CLEAN + b"x\r\n" * 2000000, connection=connection)[0], 200)
 
+    def test_behind_a_balancer(self):
+        daemon = self.daemon("proxy_protocol = yes\nclient_connections = 1\n")
+        head = b"PROXY TCP4 192.0.2.9 198.51.100.1 5555 80\r\n"
+        mail = b"POST /check HTTP/1.1\r\nHost: a\r\nConnection: close\r\nFrom: <>\r\nRcpt: rcpt@example.org\r\nContent-Length: %d\r\n\r\n%s" % (
+            len(CLEAN), CLEAN)
+        self.assertTrue(self.raw(head + mail).startswith(b"HTTP/1.1 200"))
+        another = head.replace(b"192.0.2.9", b"192.0.2.11")
+        self.assertTrue(self.raw(another + mail.replace(b"From: <>\r\n", b"")).startswith(b"HTTP/1.1 400"))
+        self.assertIn("listener http: [192.0.2.11]: 400: From: missing", daemon.log_text())
+        self.assertEqual(self.raw(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n"), b"")
+        self.assertIn("sent no header of the PROXY protocol", daemon.log_text())
+        with socket.create_connection(("127.0.0.1", self.http)) as first:  # counted as who it really is
+            head = head.replace(b"192.0.2.9", b"192.0.2.12")
+            first.sendall(head)
+            time.sleep(0.3)
+            self.assertTrue(self.raw(head + b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 503"))
+            other = head.replace(b"192.0.2.12", b"192.0.2.10")
+            self.assertTrue(self.raw(other + b"GET /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                            .startswith(b"HTTP/1.1 200"))
+
     def test_drain(self):
         """SIGTERM: a request under way is answered."""
         daemon = self.daemon()
