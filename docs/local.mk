@@ -6,6 +6,7 @@ dist_man_MANS += docs/amavisd.8 docs/amavisd.conf.5
 dist_doc_DATA += docs/content.md docs/sandbox.md docs/ambiguity.md docs/formats.md
 dist_man_MANS += docs/amavisctl.8
 dist_doc_DATA += README.md docs/architecture.md docs/postfix.md docs/exim.md docs/opensmtpd.md docs/sendmail.md
+dist_doc_DATA += docs/topologies.md
 dist_doc_DATA += docs/plugins.md
 dist_doc_DATA += docs/next-hop.md
 dist_doc_DATA += docs/milter.md
