@@ -220,6 +220,16 @@ static const Dialogue dialogues[] = {
 	  "220 250 250:2.1.0 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 501:5.5.4 "
 	  "501:5.5.4 221:2.0.0",
 	  "" },
+	{ "ORCPT of UTF-8",
+	  HELLO MAIL
+	  "RCPT TO:<b@x> ORCPT=utf-8;a+2B@x\r\nRCPT TO:<b@x> ORCPT=utf-8;a\\b@x\r\n"
+	  "RCPT TO:<b@x> ORCPT=utf-8;\\x{E4@x\r\nRCPT TO:<b@x> ORCPT=utf-8;\\x{61}@x\r\nNOOP\r\n"
+	  "RCPT TO:<b@x> ORCPT=utf-8;\\x{D800}@x\r\nRCPT TO:<b@x> ORCPT=utf-8;\303\244@x\r\n"
+	  "RCPT TO:<b@x> ORCPT=utf-8;\\x{110000}@x\r\nNOOP\r\n"
+	  "RCPT TO:<b@x> ORCPT=utf-8;\\x{E4}\\x{2B}\\x{1F600}b@x\r\nDATA\r\n.\r\n",
+	  "220 250 250:2.1.0 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 250:2.0.0 501:5.5.4 501:5.5.4 "
+	  "501:5.5.4 250:2.0.0 250:2.1.5 354 250:2.6.0",
+	  "ESMTP <a@example.org> <b@x> orcpt=utf-8;\\x{E4}\\x{2B}\\x{1F600}b@x []\n" },
 	{ "promises",
 	  HELLO "MAIL FROM:<a@example.org> mt-priority=-9 BY=+120;rt\r\n" RCPT "DATA\r\n.\r\n",
 	  R_START "250:2.6.0",

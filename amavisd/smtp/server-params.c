@@ -18,8 +18,8 @@
 
 #include <string.h>
 
-#define PARAMS_ENVID_MAX 100	/* characters, RFC 3461 4.4 */
-#define PARAMS_ORCPT_MAX 500	/* characters, RFC 3461 4.2 */
+#define PARAMS_ENVID_MAX 100 /* characters, RFC 3461 4.4 */
+#define PARAMS_ORCPT_MAX 500 /* characters, RFC 3461 4.2 */
 
 /* What a parameter sets; which member depends on the table. */
 typedef struct {
@@ -169,7 +169,38 @@ params_notify(ParamTarget *target, const char *value)
 	return TRUE;
 }
 
-/* addr-type ";" xtext; RFC 6533 3 has UTF-8 forms too, kept as they are */
+/* "\x{E4}" at text, EmbeddedUnicodeChar of RFC 6533 3: a character that is not printable ASCII but for '+', '='
+ * and '\'.  0: it is none, else its length. */
+static gsize
+params_embedded_char(const char *text)
+{
+	if (!g_str_has_prefix(text, "\\x{"))
+		return 0;
+	gsize digits = strspn(text + 3, "0123456789ABCDEF");
+	if (digits < 2 || digits > 6 || text[3 + digits] != '}')
+		return 0;
+	gunichar c = (gunichar)g_ascii_strtoull(text + 3, NULL, 16);
+	gboolean is_plain = c > 0x20 && c < 0x7f && strchr("+=\\", (int)c) == NULL;
+	return is_plain || !g_unichar_validate(c) ? 0 : digits + 4;
+}
+
+/* utf-8-addr-xtext, with is_utf8 utf-8-addr-unitext, of RFC 6533 3 */
+static gboolean
+params_is_utf8_address(const char *address, gboolean is_utf8)
+{
+	if (!g_utf8_validate(address, -1, NULL))
+		return FALSE;
+	for (const guchar *at = (const guchar *)address; *at != '\0'; at++) {
+		gsize embedded = *at == '\\' ? params_embedded_char((const char *)at) : 1;
+		if (embedded == 0 || *at <= 0x20 || *at == '+' || *at == '=' || *at == 0x7f ||
+		    (*at >= 0x80 && !is_utf8))
+			return FALSE;
+		at += embedded - 1;
+	}
+	return TRUE;
+}
+
+/* addr-type ";" xtext, or one of the forms for UTF-8, kept as they are */
 static gboolean
 params_orcpt(ParamTarget *target, const char *value)
 {
@@ -183,7 +214,8 @@ params_orcpt(ParamTarget *target, const char *value)
 			return FALSE;
 	const char *address = value + type_len + 1;
 	gboolean is_utf8_type = g_ascii_strncasecmp(value, "utf-8;", 6) == 0;
-	if (is_utf8_type ? !target->is_utf8 && !g_str_is_ascii(address) : !params_is_xtext(address))
+	if (is_utf8_type ? !params_is_utf8_address(address, target->is_utf8)
+			 : !params_is_xtext(address))
 		return FALSE;
 	g_free(target->recipient->orcpt);
 	target->recipient->orcpt = g_strdup(value);
@@ -191,10 +223,17 @@ params_orcpt(ParamTarget *target, const char *value)
 }
 
 static const ParamRow mail_rows[] = {
-	{ "SIZE", params_size }, { "BODY", params_body },   { "SMTPUTF8", params_smtputf8 },
-	{ "RET", params_ret },	 { "ENVID", params_envid }, { "AUTH", params_auth },
-	{ "REQUIRETLS", params_requiretls }, { "MT-PRIORITY", params_priority },
-	{ "BY", params_by },	 { "PRDR", params_prdr },   { NULL, NULL },
+	{ "SIZE", params_size },
+	{ "BODY", params_body },
+	{ "SMTPUTF8", params_smtputf8 },
+	{ "RET", params_ret },
+	{ "ENVID", params_envid },
+	{ "AUTH", params_auth },
+	{ "REQUIRETLS", params_requiretls },
+	{ "MT-PRIORITY", params_priority },
+	{ "BY", params_by },
+	{ "PRDR", params_prdr },
+	{ NULL, NULL },
 };
 static const ParamRow rcpt_rows[] = {
 	{ "NOTIFY", params_notify },

@@ -234,11 +234,15 @@ class Daemon:
 
 
 def make_user(name):
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin",
-                        name], check=True, stdout=subprocess.DEVNULL)
+    """A user and group of that name.  Another test may be at it, and have the file of users locked."""
+    def is_there():
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin",
+                            name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return False
+    wait_for("the user " + name, is_there, step=0.2)
 
 
 def clam_database(daemon, *signatures):

@@ -134,6 +134,7 @@ class Chunks(unittest.TestCase):
         directory = tempfile.mkdtemp(prefix="amavisd-exim-")
         self.addCleanup(shutil.rmtree, directory)
         os.chmod(directory, 0o777)
+        rig.make_user("Debian-exim")  # compiled in
         with open(directory + "/exim.conf", "w") as f:
             f.write("exim_path = %s\nprimary_hostname = exim.example.org\nspool_directory = %s/spool\n"
                     "log_file_path = %s/%%slog\nexim_user = amavis-test\nexim_group = amavis-test\n"

@@ -61,6 +61,7 @@ class Exim(cage.Cage):
     """Debian's Exim with the blocks of sections of the page as files."""
 
     def __init__(self, case, out, sections, amavisd, back, more=""):
+        rig.make_user("Debian-exim")  # Debian's scripts give files to it
         super().__init__(case, ("exim4-daemon-light", "exim4-config"), ["/usr/sbin/exim4"], {"Debian-exim": UID})
         self.port, self.back = rig.free_port(), back
         files = {}
