@@ -62,6 +62,8 @@ soon(void)
 }
 
 /* The server of a test: greets, then says every line again until the connection ends. */
+#define HEX32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eFF"
+
 typedef struct {
 	AmStream *stream;
 	const AmTls *tls;
@@ -354,6 +356,46 @@ test_bad_files(void)
 	g_assert_cmpint(g_unlink(text), ==, 0);
 }
 
+/* TLSA records as people write them. */
+static void
+test_tlsa(void)
+{
+	static const struct {
+		const char *text;
+		int n; /* -1: refused */
+	} cases[] = {
+		{ "3 1 1 " HEX32, 1 },
+		{ " 3  1\t1 " HEX32 " ,2 0 2 " HEX32 HEX32, 2 },
+		{ "3 0 0 abcd", 1 },
+		{ "", -1 },
+		{ "3 1 1 " HEX32 ",", -1 },
+		{ "1 1 1 " HEX32, -1 },
+		{ "4 1 1 " HEX32, -1 },
+		{ "3 2 1 " HEX32, -1 },
+		{ "3 1 3 " HEX32, -1 },
+		{ "3 1 1 " HEX32 "00", -1 },
+		{ "3 1 2 " HEX32, -1 },
+		{ "3 1 1 " HEX32 " 1", -1 },
+		{ "3 1 1", -1 },
+		{ "3 0 0 abc", -1 },
+		{ "3 0 0 ag", -1 },
+	};
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) list = am_tlsa_parse(cases[i].text, &error);
+		g_test_message("%s", cases[i].text);
+		g_assert_cmpint(list != NULL ? (int)list->len : -1, ==, cases[i].n);
+		if (list == NULL)
+			g_assert_error(error, AM_ERROR, AM_ERROR_CONFIG);
+	}
+	g_autoptr(GPtrArray) one = am_tlsa_parse("2 1 0 00ff", NULL);
+	const AmTlsa *tlsa = one->pdata[0];
+	gsize len;
+	const guint8 *data = g_bytes_get_data(tlsa->data, &len);
+	g_assert_cmpint(tlsa->usage * 100 + tlsa->selector * 10 + tlsa->matching, ==, 210);
+	g_assert_cmpmem(data, len, "\x00\xff", 2);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -368,6 +410,7 @@ main(int argc, char **argv)
 	g_test_add_func("/tls/injection", test_injection);
 	g_test_add_func("/tls/bad-peers", test_bad_peers);
 	g_test_add_func("/tls/bad-files", test_bad_files);
+	g_test_add_func("/tls/tlsa", test_tlsa);
 	int status = g_test_run();
 	for (gsize i = 0; i < G_N_ELEMENTS(certificates); i++) {
 		g_autofree char *path = certificate_path(certificates[i].file);

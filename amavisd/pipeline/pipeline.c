@@ -252,8 +252,8 @@ pipeline_bounce_late(AmPipelineThread *thread, AmRecord *record)
 	record->replies = am_disposition_replies(record->dispositions, FALSE);
 }
 
-/* deliver and reply, with the bounces before and behind.  Reports of success, copies and notices come last, when the mail
- * will not come again. */
+/* deliver and reply, with the bounces before and behind.  Reports of success, copies and notices come
+ * last, when the mail will not come again. */
 static void
 pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, gint64 *mark)
 {

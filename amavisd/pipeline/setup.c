@@ -63,12 +63,33 @@ setup_tls(const AmConfigGroup *group, GPtrArray *problems)
 		.ca_file = am_config_string(group, "tls_ca"),
 		.ciphers = am_config_string(group, "tls_ciphers"),
 		.min_version = am_config_choice(group, "tls_min_version"),
-		.demand = strcmp(mode, "verify") == 0 ? AM_TLS_NAME : AM_TLS_NONE,
+		.demand = strcmp(mode, "verify") == 0 ? AM_TLS_NAME
+			  : strcmp(mode, "dane") == 0 ? AM_TLS_DANE
+						      : AM_TLS_NONE,
 	};
 	AmTls *tls = am_tls_new(&config, &error);
 	if (tls == NULL)
 		am_config_add_key_problem(problems, group, "tls", "%s", error->message);
 	return tls;
+}
+
+/* What certificates of next hops must match; NULL none, or with a problem. */
+static GPtrArray *
+setup_tlsa(const AmConfigGroup *group, GPtrArray *problems)
+{
+	g_autoptr(GError) error = NULL;
+	const char *text = am_config_string(group, "tlsa");
+	gboolean is_dane = strcmp(am_config_string(group, "tls"), "dane") == 0;
+	if (text == NULL && is_dane)
+		am_config_add_key_problem(problems, group, "tls", "tls = dane needs tlsa");
+	if (text == NULL)
+		return NULL;
+	if (!is_dane)
+		am_config_add_key_problem(problems, group, "tlsa", "tlsa is for tls = dane");
+	GPtrArray *tlsa = am_tlsa_parse(text, &error);
+	if (tlsa == NULL)
+		am_config_add_key_problem(problems, group, "tlsa", "tlsa: %s", error->message);
+	return tlsa;
 }
 
 static AmClientTls
@@ -113,6 +134,7 @@ am_setup_pool(const AmConfig *config, const char *hostname, GPtrArray *problems)
 		.chunking = am_config_choice(group, "chunking"),
 		.tls_mode = setup_tls_mode(group),
 		.tls = setup_tls(group, problems),
+		.tlsa = setup_tlsa(group, problems),
 		.outputs = am_outputs_new(config, hostname, problems),
 	};
 	AmSmtpPool *pool = am_smtp_pool_new(&client);
@@ -175,6 +197,8 @@ am_setup_check(AmConfig *config, GPtrArray *problems)
 	setup_check_routes(config, problems);
 	setup_check_bind(am_config_group(config, "next_hop", NULL), problems);
 	am_tls_free(setup_tls(am_config_group(config, "next_hop", NULL), problems));
+	g_autoptr(GPtrArray) tlsa G_GNUC_UNUSED =
+		setup_tlsa(am_config_group(config, "next_hop", NULL), problems);
 	g_free(am_setup_password(am_config_group(config, "next_hop", NULL), problems));
 	am_outputs_free(am_outputs_new(config, "", problems));
 	am_policy_check_quarantines(policy, setup_has_quarantine, registry, problems);

@@ -239,7 +239,7 @@ connection_encrypt(AmSmtpConnection *connection, const char *host, const char *p
 		   AmReply **failure)
 {
 	const AmSmtpClientConfig *config = connection->config;
-	const AmTlsPeer peer = { .name = host };
+	const AmTlsPeer peer = { .name = host, .tlsa = config->tlsa };
 	GError *error = NULL;
 	if (am_stream_start_tls(connection->stream, config->tls, &peer, &error) &&
 	    am_stream_handshake(connection->stream,

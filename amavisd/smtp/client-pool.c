@@ -129,6 +129,7 @@ am_smtp_pool_free(AmSmtpPool *pool)
 	g_hash_table_unref(pool->kept);
 	g_mutex_clear(&pool->kept_lock);
 	am_tls_free(pool->config.tls);
+	g_clear_pointer(&pool->config.tlsa, g_ptr_array_unref);
 	am_outputs_free(pool->config.outputs);
 	if (pool->config.auth_password != NULL)
 		explicit_bzero((char *)pool->config.auth_password,

@@ -54,6 +54,7 @@ typedef struct { /* milliseconds; RFC 5321 4.5.3.2; defaults as Amavis (features
 	gboolean has_xforward; /* XFORWARD to next hops that announce it */
 	AmClientTls tls_mode;
 	AmChunking chunking;
+	GPtrArray *tlsa; /* AmTlsa that their certificates must match; the pool's as tls is; NULL none */
 	AmTls *tls; /* what is demanded of next hops; the pool's from am_smtp_pool_new() on; NULL when
 		     * plain */
 } AmSmtpClientConfig;

@@ -14,4 +14,5 @@ libamavisd_la_SOURCES += \
 	amavisd/wire/tls-link.c \
 	amavisd/wire/tls-private.h \
 	amavisd/wire/tls.c \
-	amavisd/wire/tls.h
+	amavisd/wire/tls.h \
+	amavisd/wire/tlsa.c

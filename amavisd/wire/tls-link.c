@@ -21,8 +21,8 @@ struct _AmTlsLink {
 	SSL *ssl;
 	const AmTls *tls;
 	char *error;
-	gboolean is_broken;	       /* nothing more may be said */
-	char *peer_name; /* made when asked for */
+	gboolean is_broken; /* nothing more may be said */
+	char *peer_name;    /* made when asked for */
 };
 
 int
@@ -47,11 +47,16 @@ link_set_dane(SSL *ssl, const AmTlsPeer *peer, GError **error)
 				    "TLS: DANE needs the next hop's name");
 		return FALSE;
 	}
-	for (guint i = 0; i < peer->n_tlsa; i++)
-		if (SSL_dane_tlsa_add(ssl, peer->tlsa[i].usage, peer->tlsa[i].selector,
-				      peer->tlsa[i].matching, peer->tlsa[i].data,
-				      peer->tlsa[i].len) == 1)
+	/* RFC 7672 3.1.1: the server's own certificate is good whatever names and dates it has */
+	(void)SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	for (guint i = 0; peer->tlsa != NULL && i < peer->tlsa->len; i++) {
+		const AmTlsa *tlsa = peer->tlsa->pdata[i];
+		gsize len;
+		const guint8 *data = g_bytes_get_data(tlsa->data, &len);
+		if (SSL_dane_tlsa_add(ssl, tlsa->usage, tlsa->selector, tlsa->matching, data,
+				      len) == 1)
 			n_usable++;
+	}
 	if (n_usable == 0) { /* RFC 7672 2.2: then there is nothing to hold it against */
 		g_set_error_literal(error, AM_ERROR, AM_ERROR_RESOURCE,
 				    "TLS: no usable TLSA record");

@@ -44,15 +44,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AmTls, am_tls_free)
 /* A TLSA record, RFC 6698 2.1. */
 typedef struct {
 	guint8 usage, selector, matching;
-	const guint8 *data;
-	gsize len;
+	GBytes *data; /* owned */
 } AmTlsa;
+
+/* "3 1 1 HEX", several with commas: AmTlsa, to be unreferenced.  CONFIG says what is allowed. */
+GPtrArray *am_tlsa_parse(const char *text, GError **error);
 
 /* The end that a client wants to reach. */
 typedef struct {
 	const char *name;   /* for SNI and AM_TLS_NAME; may be an address; NULL none */
-	const AmTlsa *tlsa; /* for AM_TLS_DANE */
-	guint n_tlsa;
+	const GPtrArray *tlsa; /* AmTlsa, for AM_TLS_DANE; NULL none */
 } AmTlsPeer;
 
 typedef enum {

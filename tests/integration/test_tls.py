@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 """TLS on both sides: who may speak, with which certificate, and what happens when it fails."""
 
+import hashlib
 import shutil
 import smtplib
 import socket
@@ -176,6 +177,38 @@ class Client(Tls):
         sink, daemon, reply = self.smtps("good", "", plain=True)
         self.assertRegex(reply, "^451 4.4.2 .*TLS")
         self.assertEqual(sink.mails, [])
+
+    def tlsa(self, name, usage=3):
+        """The record of a certificate's key, by openssl."""
+        key = subprocess.run(["openssl", "x509", "-in", self.file(name), "-noout", "-pubkey"], capture_output=True,
+                             check=True).stdout
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, capture_output=True,
+                             check=True).stdout
+        return "%d 1 1 %s" % (usage, hashlib.sha256(der).hexdigest())
+
+    def test_dane(self):
+        good, other = self.tlsa("good"), self.tlsa("wrong-name")
+        # names, dates and authorities do not count for the server's own key (RFC 7672 3.1.1)
+        for certificate, records in (("good", good), ("good", other + ", " + good), ("expired", self.tlsa("expired")),
+                                     ("wrong-name", other), ("self", self.tlsa("self"))):
+            sink, _, reply = self.deliver(certificate, "tls = dane\ntlsa = %s\n" % records)
+            self.assertRegex(reply, "^250 ", certificate)
+            self.assertEqual(sink.encrypted, 1)
+        sink, daemon, reply = self.deliver("good", "tls = dane\ntlsa = %s\n" % other)
+        self.assertRegex(reply, "^451 4.4.2 .*STARTTLS.*(no matching DANE TLSA|TLSA)")
+        self.assertEqual(sink.mails, [])
+        sink, _, reply = self.deliver(None, "tls = dane\ntlsa = %s\n" % good)
+        self.assertRegex(reply, "^451 4.7.4 ")  # never in the clear
+
+    def test_dane_needs_records(self):
+        for settings, said in (("tls = dane\n", "tls = dane needs tlsa"),
+                               ("tlsa = 3 1 1 00\n", "tlsa is for tls = dane"),
+                               ("tls = dane\ntlsa = 3 1 1 abcd\n", '"3 1 1 abcd" is no TLSA record; allowed: 3 1 1 HEX'),
+                               ("tls = dane\ntlsa = 0 1 1 %s\n" % ("00" * 32), "is no TLSA record")):
+            daemon = rig.Daemon(self, start=False, config="[next_hop]\n" + settings)
+            check = daemon.ctl("config", "check", check=False)
+            self.assertNotEqual(check.returncode, 0)
+            self.assertIn(said, (check.stdout + check.stderr).decode())
 
     def test_implicit_needs_tls(self):
         daemon = rig.Daemon(self, start=False, forward="smtps:mail.example.org", config="[next_hop]\ntls = no\n")
