@@ -4,8 +4,8 @@
 
 /* pipe:NAME, a program that takes the mail on its standard input.
  *
- * The mail is written to a spool of its own first, as the program shall see it: so a program that reads slowly
- * or not at all holds nothing but itself, and one that ends early is no error of ours. */
+ * The mail is written to a spool of its own first, as the program shall see it: so a program that reads
+ * slowly or not at all holds nothing but itself, and one that ends early is no error of ours. */
 
 #include <config.h>
 
