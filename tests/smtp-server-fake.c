@@ -145,14 +145,14 @@ fake_config(gboolean is_lmtp, gboolean is_normalised)
 	return (AmSmtpServerConfig){
 		.is_lmtp = is_lmtp,
 		.hostname = "filter.example",
-		.spool_directory = g_get_tmp_dir(),
-		.spool_memory = 1 << 20,
-		.size_limit = 5000,
-		.recipient_limit = 250,
+		.intake.spool_directory = g_get_tmp_dir(),
+		.intake.spool_memory = 1 << 20,
+		.intake.size_limit = 5000,
+		.intake.recipient_limit = 250,
 		.error_limit = 5,
 		.is_bare_normalised = is_normalised,
-		.listener = "in",
-		.policy_banks = banks,
+		.intake.listener = "in",
+		.intake.policy_banks = banks,
 	};
 }
 

@@ -466,11 +466,11 @@ fake_set_up(Fake *fake, gconstpointer data)
 	files_set_up(&fake->files, data);
 	fake->mail = write_file(fake->files.dir, "mail", MAIL, -1);
 	fake->seen = g_string_new(NULL);
-	fake->config = (AmPdpConfig){ .spool_directory = g_get_tmp_dir(),
-				      .spool_memory = 1 << 20,
-				      .recipient_limit = 3,
-				      .listener = "pdp",
-				      .policy_banks = banks,
+	fake->config = (AmPdpConfig){ .intake.spool_directory = g_get_tmp_dir(),
+				      .intake.spool_memory = 1 << 20,
+				      .intake.recipient_limit = 3,
+				      .intake.listener = "pdp",
+				      .intake.policy_banks = banks,
 				      .mail_directories = fake->files.allowed };
 	fake->edits = am_edits_new();
 	const struct {

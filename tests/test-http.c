@@ -388,13 +388,13 @@ fake_set_up(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 {
 	static const char *const banks[] = { "OWN", NULL };
 	fake->seen = g_string_new(NULL);
-	fake->config = (AmHttpConfig){ .spool_directory = g_get_tmp_dir(),
-				       .spool_memory = 1 << 20,
-				       .size_limit = SIZE_LIMIT,
-				       .recipient_limit = 3,
-				       .listener = "http",
+	fake->config = (AmHttpConfig){ .intake.spool_directory = g_get_tmp_dir(),
+				       .intake.spool_memory = 1 << 20,
+				       .intake.size_limit = SIZE_LIMIT,
+				       .intake.recipient_limit = 3,
+				       .intake.listener = "http",
 				       .receive_us = G_USEC_PER_SEC,
-				       .policy_banks = banks };
+				       .intake.policy_banks = banks };
 }
 
 static void

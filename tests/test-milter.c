@@ -33,7 +33,7 @@
 #define SEEN "<a@example.org> <b@example.org> ESMTP helo.example 192.0.2.1 mx.example - -;"
 
 typedef struct {
-	AmMilterConfig config;
+	AmIntake intake;
 	guint begun, ended;
 	gboolean is_busy;
 	GString *seen;	    /* envelopes, ';' after each */
@@ -143,7 +143,7 @@ static void
 fake_set_up(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 {
 	static const char *const banks[] = { "OWN", NULL };
-	*fake = (Fake){ .config = { .spool_directory = g_get_tmp_dir(),
+	*fake = (Fake){ .intake = { .spool_directory = g_get_tmp_dir(),
 				    .spool_memory = 1 << 20,
 				    .recipient_limit = 2,
 				    .listener = "milter",
@@ -271,7 +271,7 @@ converse(Fake *fake, const GByteArray *input, gsize cut)
 	GString *text = g_string_new(NULL);
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
 	AmMilterServer *server =
-		am_milter_server_new(am_stream_new(fds[0]), &fake->config, &fake_ops, fake);
+		am_milter_server_new(am_stream_new(fds[0]), &fake->intake, &fake_ops, fake);
 	g_assert_true(am_milter_server_kind.is_idle(server));
 	AmServerStep step = drive(server, fds[1], input->data, cut, out);
 	if (step != AM_SERVER_CLOSE)
@@ -347,12 +347,13 @@ static void
 test_envelope(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 {
 	/* sendmail: IPv6 with a prefix, the queue id with the last macros, addresses without <> */
-	assert_dialogue(fake,
-			NEW "DC{daemon_name}|MTA|\nC[IPv6:2001:db8::1]|6^0019IPv6:2001:DB8:0:0:0:0:0:1|\n"
-			    "Hh|\nD{M\nMa@example.org|\nDR{rcpt_addr}|b|\nRb@example.org|\n" CONTENT
-			    "DEi|QUEUE1|\nE\n",
-			NEW_ANSWER "c\nc\nc\n",
-			"<a@example.org> <b@example.org> ESMTP h 2001:db8::1 - QUEUE1 -;");
+	assert_dialogue(
+		fake,
+		NEW "DC{daemon_name}|MTA|\nC[IPv6:2001:db8::1]|6^0019IPv6:2001:DB8:0:0:0:0:0:1|\n"
+		    "Hh|\nD{M\nMa@example.org|\nDR{rcpt_addr}|b|\nRb@example.org|\n" CONTENT
+		    "DEi|QUEUE1|\nE\n",
+		NEW_ANSWER "c\nc\nc\n",
+		"<a@example.org> <b@example.org> ESMTP h 2001:db8::1 - QUEUE1 -;");
 	/* TLS and AUTH by macros; a mail of the machine's own */
 	assert_dialogue(fake,
 			NEW "DH{tls_version}|TLSv1.3|\nClocalhost|U\nDMi|Q2|{auth_type}|PLAIN|"
@@ -450,7 +451,7 @@ test_length(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 static void
 test_size(Fake *fake, gconstpointer data G_GNUC_UNUSED)
 {
-	fake->config.size_limit = 30;
+	fake->intake.size_limit = 30;
 	assert_dialogue(fake, NEW SESSION ENVELOPE CONTENT "B12345~\nE\n",
 			NEW_ANSWER "c\nc\ny552 5.3.4 Message is larger than this system takes|\n",
 			"");

@@ -187,9 +187,9 @@ test_no_spool(void)
 {
 	Talk talk;
 	AmSmtpServerConfig config = fake_config(FALSE, FALSE);
-	config.spool_directory = "/nonexistent/spool";
-	config.spool_memory = 4096;
-	config.size_limit = 0;
+	config.intake.spool_directory = "/nonexistent/spool";
+	config.intake.spool_memory = 4096;
+	config.intake.size_limit = 0;
 	g_autofree char *body = g_strnfill(300000, 'x');
 	talk_start(&talk, &config);
 	talk_say(&talk, START);
@@ -339,7 +339,7 @@ run_large(const char *line, gsize mib)
 {
 	int fds[2];
 	AmSmtpServerConfig config = fake_config(FALSE, FALSE);
-	config.size_limit = 0;
+	config.intake.size_limit = 0;
 	config.is_bare_normalised = TRUE;
 	Fake fake = { .mails = g_string_new(NULL), .is_quiet = TRUE };
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);

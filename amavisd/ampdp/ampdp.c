@@ -92,7 +92,7 @@ static void
 server_refuse(const AmPdpServer *server, const char *text, GString *out)
 {
 	g_autoptr(AmReply) refusal = am_reply_new(450, "4.5.0", "%s", text);
-	am_warning("listener %s: %s", server->config->listener, text);
+	am_warning("listener %s: %s", server->config->intake.listener, text);
 	am_pdp_answer_begin(out, NULL);
 	am_pdp_answer_refusal(out, refusal);
 }
@@ -105,7 +105,7 @@ server_answer(AmPdpServer *server)
 	const char *line_end = "\r\n";
 	if (server->request.n_malformed > 0)
 		am_info("listener %s: %u malformed lines of a request passed over",
-			server->config->listener, server->request.n_malformed);
+			server->config->intake.listener, server->request.n_malformed);
 	if (g_strcmp0(word, "AM.PDP") == 0) {
 		am_pdp_check(server, out);
 	} else if (g_strcmp0(word, "release") == 0) {
@@ -172,7 +172,7 @@ server_work(gpointer user)
 	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
 		if (!am_pdp_request_is_empty(&server->request))
 			am_info("listener %s: lost connection in a request",
-				server->config->listener);
+				server->config->intake.listener);
 		server->is_over = TRUE;
 	}
 	if (server->is_over)

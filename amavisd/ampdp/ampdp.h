@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "mail/handback.h"
+#include "mail/intake.h"
 #include "mail/mail.h"
 #include "mail/release.h"
 #include "mail/reply.h"
@@ -24,12 +25,7 @@ typedef enum {
 } AmPdpRelease;
 
 typedef struct {
-	const char *spool_directory;
-	guint64 spool_memory; /* bytes before a spool goes to disk */
-	guint64 size_limit;   /* bytes, 0 none */
-	guint recipient_limit;
-	const char *listener;
-	const char *const *policy_banks;
+	AmIntake intake;
 	const char *const *mail_directories; /* where clients' mail files may be; NULL nowhere */
 	AmPdpRelease release;
 } AmPdpConfig; /* borrowed, outlives the server; one for each listener */

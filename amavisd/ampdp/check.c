@@ -52,7 +52,7 @@ check_add_recipient(Check *check, const char *value)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *path = check_bracket(value);
 	g_autofree char *address = NULL;
-	if (check->envelope->recipients->len >= check->server->config->recipient_limit)
+	if (check->envelope->recipients->len >= check->server->config->intake.recipient_limit)
 		return am_reply_new(452, "4.5.3", "Too many recipients");
 	if (!am_address_parse_path(path, FALSE, &address, NULL, &error) || *address == '\0')
 		return am_reply_new(501, "5.1.3", "Bad recipient address");
@@ -94,7 +94,7 @@ static void
 check_set_banks(Check *check)
 {
 	g_autoptr(GStrvBuilder) banks = g_strv_builder_new();
-	const char *const *own = check->server->config->policy_banks;
+	const char *const *own = check->server->config->intake.policy_banks;
 	g_autofree const char **values = am_pdp_get_all(&check->server->request, "policy_bank");
 	guint n = 0;
 	for (; own != NULL && *own != NULL; own++)
@@ -136,7 +136,7 @@ check_set_client(Check *check)
 	AmEnvelope *envelope = check->envelope;
 	const AmStream *stream = check->server->stream;
 	g_free(envelope->listener);
-	envelope->listener = g_strdup(check->server->config->listener);
+	envelope->listener = g_strdup(check->server->config->intake.listener);
 	g_free(envelope->peer_address);
 	envelope->peer_address = am_stream_peer_address(stream, &envelope->peer_port);
 	envelope->local_port = am_stream_local_port(stream);
@@ -189,7 +189,7 @@ check_copy_file(Check *check)
 	check->spool = am_pdp_files_copy(&check->files, check->path, &is_disk_full, &error);
 	if (check->spool != NULL)
 		return NULL;
-	am_warning("listener %s: mail file %s: %s", check->server->config->listener, check->path,
+	am_warning("listener %s: mail file %s: %s", check->server->config->intake.listener, check->path,
 		   error->message);
 	if (is_disk_full)
 		return am_reply_disk_full();
@@ -221,7 +221,7 @@ check_remove_files(const Check *check)
 	g_autoptr(GError) error = NULL;
 	if (check->tempdir != NULL &&
 	    !am_pdp_files_remove(&check->files, check->path, check->tempdir, &error))
-		am_info("listener %s: tempdir %s is left: %s", check->server->config->listener,
+		am_info("listener %s: tempdir %s is left: %s", check->server->config->intake.listener,
 			check->tempdir, error->message);
 }
 
@@ -310,9 +310,9 @@ am_pdp_check(AmPdpServer *server, GString *out)
 			.start_us = g_get_monotonic_time() };
 	check.files = (AmPdpFiles){ .directories = config->mail_directories,
 				    .peer = check_peer(server->stream),
-				    .spool_directory = config->spool_directory,
-				    .spool_memory = config->spool_memory,
-				    .size_limit = config->size_limit,
+				    .spool_directory = config->intake.spool_directory,
+				    .spool_memory = config->intake.spool_memory,
+				    .size_limit = config->intake.size_limit,
 				    .is_normalised = check.is_ours_to_deliver };
 	check_set_client(&check);
 	check_set_banks(&check);

@@ -89,7 +89,7 @@ answer_send(AmHttpServer *server, SoupServerMessage *message, guint status, char
 static void
 answer_problem(AmHttpServer *server, SoupServerMessage *message, const AmHttpProblem *problem)
 {
-	am_info("listener %s: [%s]: %u: %s", server->config->listener, server->peer_address,
+	am_info("listener %s: [%s]: %u: %s", server->config->intake.listener, server->peer_address,
 		problem->status, problem->text);
 	server->refused_status = problem->status;
 	g_free(server->refused_text);
@@ -195,9 +195,9 @@ answer_check_type(SoupMessageHeaders *fields, gboolean *is_json)
 static void
 answer_fill_envelope(const AmHttpServer *server, AmEnvelope *envelope)
 {
-	const char *const *banks = server->config->policy_banks;
+	const char *const *banks = server->config->intake.policy_banks;
 	g_free(envelope->listener);
-	envelope->listener = g_strdup(server->config->listener);
+	envelope->listener = g_strdup(server->config->intake.listener);
 	g_free(envelope->protocol);
 	envelope->protocol = g_strdup("HTTP");
 	g_free(envelope->peer_address);
@@ -254,15 +254,15 @@ answer_begin_mail(AmHttpServer *server, SoupServerMessage *message)
 		return;
 	}
 	server->request =
-		am_http_request_new(am_spool_new(config->spool_directory, config->spool_memory),
-				    config->size_limit, config->recipient_limit);
+		am_http_request_new(am_spool_new(config->intake.spool_directory, config->intake.spool_memory),
+				    config->intake.size_limit, config->intake.recipient_limit);
 	answer_fill_envelope(server, server->request->envelope);
 	if (is_json)
 		server->json = am_http_json_new(server->request);
-	else if (config->size_limit > 0 && declared > 0 && (guint64)declared > config->size_limit)
+	else if (config->intake.size_limit > 0 && declared > 0 && (guint64)declared > config->intake.size_limit)
 		(void)am_http_problem_set(&server->request->problem, 413, NULL, NULL,
 					  "The message is larger than %" G_GUINT64_FORMAT " bytes",
-					  config->size_limit);
+					  config->intake.size_limit);
 	if ((!is_json && !answer_read_header(server, fields)) ||
 	    server->request->problem.status != 0) {
 		answer_problem(server, message, &server->request->problem);

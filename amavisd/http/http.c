@@ -114,7 +114,7 @@ server_begin_request(AmHttpServer *server)
 	gboolean ok = soup_server_accept_iostream(server->soup, link, nowhere, nowhere, &error);
 	g_main_context_pop_thread_default(server->context);
 	if (!ok)
-		am_error("listener %s: %s", server->config->listener, error->message);
+		am_error("listener %s: %s", server->config->intake.listener, error->message);
 	return ok;
 }
 
@@ -164,7 +164,7 @@ server_look_at_request(AmHttpServer *server)
 	server->is_over |= !server->is_kept || !server->has_answered;
 	if (wire->is_eof && server->request != NULL && !server->has_answered)
 		am_info("listener %s: lost connection from [%s] in a request",
-			server->config->listener, server->peer_address);
+			server->config->intake.listener, server->peer_address);
 	server_end_request(server);
 }
 
@@ -207,7 +207,7 @@ static gboolean
 server_meet_proxy(AmHttpServer *server, AmServerStep *step)
 {
 	AmProxyStep result = am_proxy_meet(&server->proxy, am_stream_fd(server->stream),
-					   server->config->listener, &server->peer_address,
+					   server->config->intake.listener, &server->peer_address,
 					   &server->peer_port, &server->local_port);
 	*step = result == AM_PROXY_MORE ? AM_SERVER_WAIT_INPUT : AM_SERVER_CLOSE;
 	if (result != AM_PROXY_DONE)
@@ -231,7 +231,7 @@ server_start_tls(AmHttpServer *server)
 		return TRUE;
 	if (am_stream_start_tls(server->stream, server->config->tls, NULL, &error))
 		return TRUE;
-	am_error("listener %s: %s", server->config->listener, error->message);
+	am_error("listener %s: %s", server->config->intake.listener, error->message);
 	return FALSE;
 }
 

@@ -8,19 +8,15 @@
 
 #include <glib.h>
 
+#include "mail/intake.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
 #include "wire/server.h"
 #include "wire/stream.h"
 
 typedef struct {
-	const char *spool_directory;
-	guint64 spool_memory; /* bytes before a spool goes to disk */
-	guint64 size_limit;   /* bytes, 0 none */
-	guint recipient_limit;
+	AmIntake intake;
 	gint64 receive_us; /* for a request, and a second more for each 500 bytes; 0 no limit */
-	const char *listener;
-	const char *const *policy_banks;
 	const char *secret; /* bearer token that checks need; NULL none */
 	gboolean is_proxied;
 	const AmTls *tls; /* from the first byte on; NULL plain */

@@ -13,6 +13,7 @@ libamavisd_la_SOURCES += \
 	amavisd/mail/fd.h \
 	amavisd/mail/handback.c \
 	amavisd/mail/handback.h \
+	amavisd/mail/intake.h \
 	amavisd/mail/mail.c \
 	amavisd/mail/mail.h \
 	amavisd/mail/pack.c \

@@ -97,7 +97,7 @@ mail_make_envelope(const AmMilterServer *server, char *sender)
 {
 	AmEnvelope *envelope = am_envelope_new();
 	envelope->sender = sender;
-	mail_set(&envelope->listener, server->config->listener);
+	mail_set(&envelope->listener, server->intake->listener);
 	mail_set(&envelope->protocol, mail_protocol(server));
 	g_free(envelope->peer_address);
 	envelope->peer_address = am_stream_peer_address(server->stream, &envelope->peer_port);
@@ -107,9 +107,9 @@ mail_make_envelope(const AmMilterServer *server, char *sender)
 	mail_set(&envelope->helo, server->helo);
 	mail_set(&envelope->queue_id, am_milter_macro(server, "i"));
 	envelope->time_us = g_get_real_time();
-	if (server->config->policy_banks != NULL) {
+	if (server->intake->policy_banks != NULL) {
 		g_strfreev(envelope->policy_banks);
-		envelope->policy_banks = g_strdupv((char **)server->config->policy_banks);
+		envelope->policy_banks = g_strdupv((char **)server->intake->policy_banks);
 	}
 	if (*am_milter_macro(server, "auth_authen") != '\0')
 		am_envelope_set_authenticated(envelope, am_milter_macro(server, "auth_authen"));
@@ -163,7 +163,7 @@ am_milter_take_mail(AmMilterServer *server, AmMilterReader *reader)
 	/* the MTA has taken them: what we do not know is its own affair */
 	am_reply_free(am_server_mail_params(server->envelope, params));
 	server->recipients = g_ptr_array_new_with_free_func(g_free);
-	server->spool = am_spool_new(server->config->spool_directory, server->config->spool_memory);
+	server->spool = am_spool_new(server->intake->spool_directory, server->intake->spool_memory);
 	server->is_in_body = FALSE;
 	server->start_us = g_get_monotonic_time();
 	server->phase = MILTER_MAIL;
@@ -176,7 +176,7 @@ mail_judge_recipient(AmMilterServer *server, const AmRecipient *recipient)
 {
 	if (recipient->address == NULL || *recipient->address == '\0')
 		return am_reply_new(501, "5.1.3", "Bad recipient address");
-	if (server->envelope->recipients->len >= server->config->recipient_limit)
+	if (server->envelope->recipients->len >= server->intake->recipient_limit)
 		return am_reply_new(452, "4.5.3", "Too many recipients");
 	if (server->ops->on_recipient == NULL)
 		return NULL;
@@ -210,14 +210,14 @@ static void
 mail_append(AmMilterServer *server, gconstpointer data, gsize len)
 {
 	g_autoptr(GError) error = NULL;
-	guint64 limit = server->config->size_limit;
+	guint64 limit = server->intake->size_limit;
 	if (server->failure != NULL || len == 0)
 		return;
 	if (limit > 0 && am_spool_size(server->spool) + len > limit) {
 		server->failure =
 			am_reply_new(552, "5.3.4", "Message is larger than this system takes");
 	} else if (!am_spool_append(server->spool, data, len, &error)) {
-		am_error("listener %s: spool: %s", server->config->listener, error->message);
+		am_error("listener %s: spool: %s", server->intake->listener, error->message);
 		server->failure = am_spool_is_disk_full(server->spool) ? am_reply_disk_full()
 								       : am_reply_from_error(error);
 	}
@@ -294,7 +294,7 @@ am_milter_end_mail(AmMilterServer *server)
 	if (server->failure == NULL && server->envelope->recipients->len == 0)
 		server->failure = am_reply_new(554, "5.5.1", "No valid recipients");
 	if (server->failure == NULL && !am_spool_finish(server->spool, &error)) {
-		am_error("listener %s: spool: %s", server->config->listener, error->message);
+		am_error("listener %s: spool: %s", server->intake->listener, error->message);
 		server->failure = am_spool_is_disk_full(server->spool) ? am_reply_disk_full()
 								       : am_reply_from_error(error);
 	}

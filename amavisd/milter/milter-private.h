@@ -18,7 +18,7 @@ typedef enum {
 
 struct _AmMilterServer {
 	AmStream *stream;
-	const AmMilterConfig *config;
+	const AmIntake *intake;
 	const AmHandbackOps *ops;
 	gpointer user;
 	MilterPhase phase;

@@ -31,12 +31,12 @@
 	 AM_MILTER_NR_BODY | AM_MILTER_LEADING_SPACE)
 
 AmMilterServer *
-am_milter_server_new(AmStream *stream, const AmMilterConfig *config, const AmHandbackOps *ops,
+am_milter_server_new(AmStream *stream, const AmIntake *intake, const AmHandbackOps *ops,
 		     gpointer user)
 {
 	AmMilterServer *server = g_new0(AmMilterServer, 1);
 	server->stream = stream;
-	server->config = config;
+	server->intake = intake;
 	server->ops = ops;
 	server->user = user;
 	return server;
@@ -257,7 +257,7 @@ milter_take_packets(AmMilterServer *server)
 		if (!is_fine) {
 			am_warning("listener %s: the MTA sent what is no milter protocol, "
 				   "disconnected",
-				   server->config->listener);
+				   server->intake->listener);
 			server->phase = MILTER_OVER;
 		}
 		am_stream_consume(server->stream, used);
@@ -274,7 +274,7 @@ milter_work(gpointer user)
 	if (result == AM_READ_EOF || result == AM_READ_ERROR) {
 		if (server->phase == MILTER_MAIL)
 			am_info("listener %s: lost connection from the MTA in a mail",
-				server->config->listener);
+				server->intake->listener);
 		server->phase = MILTER_OVER;
 	}
 	if (server->phase == MILTER_OVER)

@@ -13,24 +13,16 @@
 #include <glib.h>
 
 #include "mail/handback.h"
+#include "mail/intake.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
 #include "wire/server.h"
 #include "wire/stream.h"
 
-typedef struct {
-	const char *spool_directory;
-	guint64 spool_memory; /* bytes before a spool goes to disk */
-	guint64 size_limit;   /* bytes, 0 none */
-	guint recipient_limit;
-	const char *listener;
-	const char *const *policy_banks;
-} AmMilterConfig; /* borrowed, outlives the server; one for each listener */
-
 typedef struct _AmMilterServer AmMilterServer;
 
 /* Takes the stream. */
-AmMilterServer *am_milter_server_new(AmStream *stream, const AmMilterConfig *config,
+AmMilterServer *am_milter_server_new(AmStream *stream, const AmIntake *intake,
 				     const AmHandbackOps *ops, gpointer user);
 
 /* For the session. */

@@ -268,7 +268,7 @@ connection_start_server(AmConnection *connection, AmStream *stream)
 		break;
 	case AM_PROTOCOL_MILTER:
 		connection->kind = &am_milter_server_kind;
-		connection->server = am_milter_server_new(stream, &listener->milter,
+		connection->server = am_milter_server_new(stream, &listener->server.intake,
 							  &connection_check_ops, connection);
 		break;
 	case AM_PROTOCOL_AM_PDP:

@@ -60,8 +60,8 @@ listeners_limits(const AmConfigGroup *group, const AmConfigGroup *core, GPtrArra
 		.mail_rate = (guint)am_config_int(group, "client_mails"),
 		.prefix_ip4 = (guint)am_config_int(group, "client_prefix_ip4"),
 		.prefix_ip6 = (guint)am_config_int(group, "client_prefix_ip6"),
-		.max_clients = (guint)am_config_int(core, "max_connections") +
-			       LISTENERS_KNOWN_CLIENTS,
+		.max_clients =
+			(guint)am_config_int(core, "max_connections") + LISTENERS_KNOWN_CLIENTS,
 		.exempt = listeners_trusted(group, "client_exempt", problems),
 	};
 	return am_limits_new(&config);
@@ -123,7 +123,8 @@ static void
 listeners_check_mechanisms(const AmConfigGroup *group, GPtrArray *problems)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *allowed = g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
+	g_autofree char *allowed =
+		g_strjoinv(" ", (char **)am_config_list(group, "auth_mechanisms"));
 	const AmSaslServerConfig config = {
 		.service = am_config_string(group, "auth_service"),
 		.hostname = "localhost",
@@ -138,10 +139,11 @@ listeners_check_mechanisms(const AmConfigGroup *group, GPtrArray *problems)
 	}
 	g_autofree char *there = am_sasl_server_mechanisms(sasl);
 	if (*there == '\0')
-		am_config_add_key_problem(problems, group, "auth_mechanisms",
-					  "auth_mechanisms: libsasl2 has none of \"%s\"; PLAIN, LOGIN "
-					  "and SCRAM come with libsasl2-modules",
-					  allowed);
+		am_config_add_key_problem(
+			problems, group, "auth_mechanisms",
+			"auth_mechanisms: libsasl2 has none of \"%s\"; PLAIN, LOGIN "
+			"and SCRAM come with libsasl2-modules",
+			allowed);
 }
 
 /* Where libsasl2 is told about passwords, when that is set. */
@@ -153,8 +155,8 @@ listeners_check_sasl_directory(const AmConfigGroup *core, GPtrArray *problems)
 		return;
 	g_autofree char *path = g_build_filename(directory, "amavisd.conf", NULL);
 	if (access(path, R_OK) != 0)
-		am_config_add_key_problem(problems, core, "sasl_directory", "sasl_directory: %s: %s",
-					  path, g_strerror(errno));
+		am_config_add_key_problem(problems, core, "sasl_directory",
+					  "sasl_directory: %s: %s", path, g_strerror(errno));
 }
 
 static void
@@ -187,7 +189,8 @@ listeners_check_directories(const AmConfigGroup *group, GPtrArray *problems)
 	for (; list != NULL && *list != NULL; list++)
 		if (**list != '/')
 			am_config_add_key_problem(problems, group, "mail_directory",
-						  "mail_directory: \"%s\" is no absolute path", *list);
+						  "mail_directory: \"%s\" is no absolute path",
+						  *list);
 }
 
 /* The library's part, when a listener wants it. */
@@ -244,13 +247,69 @@ listeners_conflict(const AmConfigGroup *group)
 	return am_config_choice(group, "conflict");
 }
 
+static AmSmtpServerConfig
+listeners_smtp(const AmPoolListener *listener, const AmConfigGroup *group, const AmIntake *intake,
+	       const char *hostname)
+{
+	const char *bare = am_config_string(group, "bare_newline");
+	return (AmSmtpServerConfig){
+		.intake = *intake,
+		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
+		.hostname = am_config_has(group, "hostname") ? am_config_string(group, "hostname")
+							     : hostname,
+		.greeting = am_config_string(group, "greeting"),
+		.hidden = am_config_list(group, "hide_extensions"),
+		.idle_us = listener->idle_us,
+		.receive_us = am_config_int(group, "receive_time") * 1000,
+		.error_limit = (guint)am_config_int(group, "error_limit"),
+		.is_bare_normalised = bare != NULL ? strcmp(bare, "normalise") == 0
+						   : listeners_is_local(listener->listener->fd),
+		.is_binary = am_config_bool(group, "binarymime"),
+		.is_proxied = am_config_bool(group, "proxy_protocol"),
+		.tls_mode = am_config_choice(group, "tls"),
+		.tls = listener->tls,
+		.auth = am_config_choice(group, "auth"),
+		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
+		.auth_mechanisms = listener->auth_mechanisms,
+		.auth_service = am_config_string(group, "auth_service"),
+		.auth_realm = am_config_string(group, "auth_realm"),
+	};
+}
+
+/* What each protocol's server is told; only the listener's own is used. */
+static void
+listeners_configure(AmPoolListener *listener, const AmConfigGroup *group, const AmConfigGroup *core,
+		    const char *hostname)
+{
+	const AmIntake intake = {
+		.spool_directory = am_config_string(core, "spool_directory"),
+		.spool_memory = (guint64)am_config_int(core, "spool_memory"),
+		.size_limit = (guint64)am_config_int(group, "size_limit"),
+		.recipient_limit = (guint)am_config_int(group, "recipient_limit"),
+		.listener = listener->listener->name,
+		.policy_banks = am_config_list(group, "policy_banks"),
+	};
+	listener->server = listeners_smtp(listener, group, &intake, hostname);
+	listener->am_pdp = (AmPdpConfig){
+		.intake = intake,
+		.mail_directories = am_config_list(group, "mail_directory"),
+		.release = am_config_choice(group, "release"),
+	};
+	listener->http = (AmHttpConfig){
+		.intake = intake,
+		.receive_us = listener->server.receive_us,
+		.secret = listener->secret,
+		.is_proxied = listener->server.is_proxied,
+		.tls = listener->tls,
+	};
+}
+
 static AmPoolListener *
 listeners_make(const AmGeneration *generation, const AmListener *item, const char *hostname,
 	       GPtrArray *problems)
 {
 	const AmConfigGroup *group = item->group;
 	const AmConfigGroup *core = am_config_group(generation->config, "amavisd", NULL);
-	const char *bare = am_config_string(group, "bare_newline");
 	AmPoolListener *listener = g_new0(AmPoolListener, 1);
 	listener->listener = item;
 	listener->clients = listeners_networks(group, "clients", problems);
@@ -268,63 +327,7 @@ listeners_make(const AmGeneration *generation, const AmListener *item, const cha
 	listener->conflict = listeners_conflict(group);
 	listener->secret = listeners_secret(group, problems);
 	listeners_check_http(group, problems);
-	listener->server = (AmSmtpServerConfig){
-		.is_lmtp = listener->protocol == AM_PROTOCOL_LMTP,
-		.hostname = am_config_has(group, "hostname") ? am_config_string(group, "hostname")
-							      : hostname,
-		.greeting = am_config_string(group, "greeting"),
-		.hidden = am_config_list(group, "hide_extensions"),
-		.spool_directory = am_config_string(core, "spool_directory"),
-		.spool_memory = (guint64)am_config_int(core, "spool_memory"),
-		.size_limit = (guint64)am_config_int(group, "size_limit"),
-		.recipient_limit = (guint)am_config_int(group, "recipient_limit"),
-		.idle_us = listener->idle_us,
-		.receive_us = am_config_int(group, "receive_time") * 1000,
-		.error_limit = (guint)am_config_int(group, "error_limit"),
-		.is_bare_normalised = bare != NULL ? strcmp(bare, "normalise") == 0
-						   : listeners_is_local(item->fd),
-		.is_binary = am_config_bool(group, "binarymime"),
-		.listener = item->name,
-		.policy_banks = am_config_list(group, "policy_banks"),
-		.is_proxied = am_config_bool(group, "proxy_protocol"),
-		.tls_mode = am_config_choice(group, "tls"),
-		.tls = listener->tls,
-		.auth = am_config_choice(group, "auth"),
-		.is_auth_clear = am_config_bool(group, "auth_without_tls"),
-		.auth_mechanisms = listener->auth_mechanisms,
-		.auth_service = am_config_string(group, "auth_service"),
-		.auth_realm = am_config_string(group, "auth_realm"),
-	};
-	listener->milter = (AmMilterConfig){
-		.spool_directory = listener->server.spool_directory,
-		.spool_memory = listener->server.spool_memory,
-		.size_limit = listener->server.size_limit,
-		.recipient_limit = listener->server.recipient_limit,
-		.listener = item->name,
-		.policy_banks = listener->server.policy_banks,
-	};
-	listener->am_pdp = (AmPdpConfig){
-		.spool_directory = listener->server.spool_directory,
-		.spool_memory = listener->server.spool_memory,
-		.size_limit = listener->server.size_limit,
-		.recipient_limit = listener->server.recipient_limit,
-		.listener = item->name,
-		.policy_banks = listener->server.policy_banks,
-		.mail_directories = am_config_list(group, "mail_directory"),
-		.release = am_config_choice(group, "release"),
-	};
-	listener->http = (AmHttpConfig){
-		.spool_directory = listener->server.spool_directory,
-		.spool_memory = listener->server.spool_memory,
-		.size_limit = listener->server.size_limit,
-		.recipient_limit = listener->server.recipient_limit,
-		.receive_us = listener->server.receive_us,
-		.listener = item->name,
-		.policy_banks = listener->server.policy_banks,
-		.secret = listener->secret,
-		.is_proxied = listener->server.is_proxied,
-		.tls = listener->tls,
-	};
+	listeners_configure(listener, group, core, hostname);
 	return listener;
 }
 
@@ -363,20 +366,22 @@ listeners_check_text(const AmConfigGroup *group, const char *key, gboolean has_b
 static void
 listeners_check_hidden(const AmConfigGroup *group, GPtrArray *problems)
 {
-	static const char *const known[] = { "PIPELINING",  "SIZE",	   "8BITMIME", "CHUNKING",
-					     "ENHANCEDSTATUSCODES",	   "DSN",      "SMTPUTF8",
-					     "MT-PRIORITY", "DELIVERBY",   "LIMITS",   "PRDR",
-					     "BINARYMIME",  "REQUIRETLS",  "AUTH",     "XFORWARD",
-					     "XCLIENT",	    "STARTTLS",	   NULL };
+	static const char *const known[] = {
+		"PIPELINING", "SIZE",	    "8BITMIME",	   "CHUNKING",	"ENHANCEDSTATUSCODES",
+		"DSN",	      "SMTPUTF8",   "MT-PRIORITY", "DELIVERBY", "LIMITS",
+		"PRDR",	      "BINARYMIME", "REQUIRETLS",  "AUTH",	"XFORWARD",
+		"XCLIENT",    "STARTTLS",   NULL
+	};
 	const char *const *hidden = am_config_list(group, "hide_extensions");
 	for (guint i = 0; hidden != NULL && hidden[i] != NULL; i++) {
 		g_autofree char *upper = g_ascii_strup(hidden[i], -1);
 		if (g_strv_contains(known, upper))
 			continue;
 		g_autofree char *all = g_strjoinv(", ", (char **)known);
-		am_config_add_key_problem(problems, group, "hide_extensions",
-					  "hide_extensions: \"%s\" is no extension of ours; allowed: %s",
-					  hidden[i], all);
+		am_config_add_key_problem(
+			problems, group, "hide_extensions",
+			"hide_extensions: \"%s\" is no extension of ours; allowed: %s", hidden[i],
+			all);
 	}
 }
 

@@ -36,7 +36,6 @@ typedef struct {
 	const AmListener *listener;
 	AmListenerProtocol protocol;
 	AmSmtpServerConfig server; /* SMTP, LMTP */
-	AmMilterConfig milter;	   /* milter */
 	AmPdpConfig am_pdp;	   /* AM.PDP */
 	AmHttpConfig http;	   /* HTTP */
 	AmConflict conflict;	   /* where the client delivers */

@@ -65,7 +65,7 @@ readiness_of_spool(const AmPool *pool, AmHttpState *state)
 	struct statvfs info;
 	for (guint i = 0; i < pool->listeners->len; i++) {
 		const AmPoolListener *listener = g_ptr_array_index(pool->listeners, i);
-		wanted = MAX(wanted, listener->server.size_limit);
+		wanted = MAX(wanted, listener->server.intake.size_limit);
 	}
 	state->name = "spool";
 	if (statvfs(path, &info) < 0) {

@@ -63,7 +63,7 @@ auth_make(const AmSmtpServer *server)
 	};
 	AmSasl *sasl = am_sasl_server_new(&wanted, &error);
 	if (sasl == NULL)
-		am_error("listener %s: %s", config->listener, error->message);
+		am_error("listener %s: %s", config->intake.listener, error->message);
 	return sasl;
 }
 
@@ -101,7 +101,7 @@ auth_succeed(AmSmtpServer *server)
 	} else {
 		g_free(server->authenticated);
 		server->authenticated = g_strdup(user);
-		am_debug("listener %s: client [%s] is %s by %s", server->config->listener,
+		am_debug("listener %s: client [%s] is %s by %s", server->config->intake.listener,
 			 server->peer_address, user, server->auth_mechanism);
 		am_server_reply(server, 235, "2.7.0", "Authentication successful");
 	}
@@ -130,7 +130,7 @@ auth_fail(AmSmtpServer *server, AmSaslStep step)
 		i++;
 	const char *user = am_sasl_user(server->sasl);
 	am_log(step == AM_SASL_FAILED ? AM_LOG_WARNING : AM_LOG_INFO, NULL,
-	       "listener %s: client [%s]: AUTH %s%s%s failed: %s", server->config->listener,
+	       "listener %s: client [%s]: AUTH %s%s%s failed: %s", server->config->intake.listener,
 	       server->peer_address, server->auth_mechanism, *user != '\0' ? " of " : "", user,
 	       am_sasl_reason(server->sasl));
 	if (step == AM_SASL_FAILED)

@@ -60,7 +60,7 @@ bdat_begin(AmSmtpServer *server)
 	if (!server->is_chunked)
 		am_server_data_begin(server);
 	server->is_chunked = TRUE;
-	guint64 limit = server->config->size_limit;
+	guint64 limit = server->config->intake.size_limit;
 	if (server->spool == NULL || limit == 0)
 		return;
 	guint64 size = am_spool_size(server->spool);

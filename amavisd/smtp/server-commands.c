@@ -52,8 +52,8 @@ command_extended_greeting(AmSmtpServer *server, const char *name)
 	server->is_extended = TRUE;
 	g_autoptr(GString) text = g_string_new(server->config->hostname);
 	g_string_append(text, "\nPIPELINING\nSIZE");
-	if (server->config->size_limit > 0)
-		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->size_limit);
+	if (server->config->intake.size_limit > 0)
+		g_string_append_printf(text, " %" G_GUINT64_FORMAT, server->config->intake.size_limit);
 	g_string_append(text, "\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nDSN\nSMTPUTF8");
 	am_server_announce_extensions(server, text);
 	am_server_announce_auth(server, text);
@@ -151,7 +151,7 @@ command_make_envelope(AmSmtpServer *server, char *sender)
 	AmEnvelope *envelope = am_envelope_new();
 	envelope->sender = sender;
 	g_free(envelope->listener);
-	envelope->listener = g_strdup(server->config->listener);
+	envelope->listener = g_strdup(server->config->intake.listener);
 	g_free(envelope->own_name);
 	envelope->own_name = g_strdup(server->config->hostname);
 	g_free(envelope->peer_address);
@@ -159,9 +159,9 @@ command_make_envelope(AmSmtpServer *server, char *sender)
 	envelope->peer_port = server->peer_port;
 	envelope->local_port = server->local_port;
 	envelope->time_us = g_get_real_time();
-	if (server->config->policy_banks != NULL) {
+	if (server->config->intake.policy_banks != NULL) {
 		g_strfreev(envelope->policy_banks);
-		envelope->policy_banks = g_strdupv((char **)server->config->policy_banks);
+		envelope->policy_banks = g_strdupv((char **)server->config->intake.policy_banks);
 	}
 	am_server_set_client(server, envelope);
 	return envelope;
@@ -180,7 +180,7 @@ command_check_mail(AmSmtpServer *server, AmEnvelope *envelope, const char *param
 		g_free(envelope->auth);
 		envelope->auth = g_strdup("<>");
 	}
-	guint64 limit = server->config->size_limit;
+	guint64 limit = server->config->intake.size_limit;
 	if (limit > 0 && envelope->declared_size > 0 && (guint64)envelope->declared_size > limit)
 		return am_reply_new(552, "5.3.4", "Message is larger than this system takes");
 	if (!envelope->smtputf8 && !am_address_is_ascii(envelope->sender))
@@ -245,7 +245,7 @@ command_check_rcpt(const AmEnvelope *envelope, AmRecipient *recipient, const cha
 static AmReply *
 command_judge_recipient(AmSmtpServer *server, const AmRecipient *recipient)
 {
-	if (server->envelope->recipients->len >= server->config->recipient_limit)
+	if (server->envelope->recipients->len >= server->config->intake.recipient_limit)
 		return am_reply_new(452, "4.5.3", "Too many recipients");
 	if (server->ops->on_recipient == NULL)
 		return NULL;
@@ -349,7 +349,7 @@ command_not_here(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 static void
 command_http(AmSmtpServer *server, const char *argument G_GNUC_UNUSED)
 {
-	am_warning("listener %s: client [%s] speaks HTTP, disconnected", server->config->listener,
+	am_warning("listener %s: client [%s] speaks HTTP, disconnected", server->config->intake.listener,
 		   server->peer_address);
 	am_server_abandon(server);
 	am_server_reply(server, 421, "4.7.0", "%s This is no web server", server->config->hostname);

@@ -34,7 +34,7 @@ void
 am_server_data_begin(AmSmtpServer *server)
 {
 	const AmSmtpServerConfig *config = server->config;
-	server->spool = am_spool_new(config->spool_directory, config->spool_memory);
+	server->spool = am_spool_new(config->intake.spool_directory, config->intake.spool_memory);
 	server->data_state = DATA_LINE_START;
 	server->data_failure = DATA_FINE;
 	server->phase = SERVER_DATA;
@@ -62,7 +62,7 @@ am_server_data_append(AmSmtpServer *server, gconstpointer data, gsize len)
 	g_autoptr(GError) error = NULL;
 	if (server->spool == NULL || len == 0)
 		return;
-	guint64 limit = server->config->size_limit;
+	guint64 limit = server->config->intake.size_limit;
 	if (limit > 0 && am_spool_size(server->spool) + len > limit)
 		am_server_data_fail(server, DATA_TOO_LARGE);
 	else if (!am_spool_append(server->spool, data, len, &error))

@@ -57,7 +57,7 @@ void
 am_server_announce_extensions(const AmSmtpServer *server, GString *text)
 {
 	g_string_append_printf(text, "\nMT-PRIORITY\nDELIVERBY\nLIMITS RCPTMAX=%u",
-			       server->config->recipient_limit);
+			       server->config->intake.recipient_limit);
 	if (!server->config->is_lmtp) /* which has it by itself */
 		g_string_append(text, "\nPRDR");
 	if (server->config->is_binary)

@@ -56,12 +56,12 @@ am_server_begin_tls(AmSmtpServer *server)
 	if (am_stream_buffered(server->stream) > 0) {
 		am_warning("listener %s: client [%s] sent commands behind STARTTLS in the clear, "
 			   "disconnected",
-			   server->config->listener, server->peer_address);
+			   server->config->intake.listener, server->peer_address);
 		return FALSE;
 	}
 	if (am_stream_start_tls(server->stream, server->config->tls, NULL, &error))
 		return TRUE;
-	am_error("listener %s: %s", server->config->listener, error->message);
+	am_error("listener %s: %s", server->config->intake.listener, error->message);
 	return FALSE;
 }
 
@@ -73,7 +73,7 @@ am_server_tell_tls(AmSmtpServer *server)
 		return;
 	server->has_told_tls = TRUE;
 	const char *name = am_tls_link_peer_name(link);
-	am_debug("listener %s: client [%s]: %s with %s%s%s%s", server->config->listener,
+	am_debug("listener %s: client [%s]: %s with %s%s%s%s", server->config->intake.listener,
 		 server->peer_address, am_tls_link_version(link), am_tls_link_cipher(link),
 		 *name != '\0' ? ", certificate of " : "", name,
 		 *name == '\0'			 ? ""

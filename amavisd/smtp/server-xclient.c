@@ -95,7 +95,7 @@ xclient_apply(AmSmtpServer *server)
 {
 	char **values = server->xclient;
 	if (values[AM_XCLIENT_ADDR] != NULL) {
-		am_debug("listener %s: [%s] speaks for [%s]", server->config->listener,
+		am_debug("listener %s: [%s] speaks for [%s]", server->config->intake.listener,
 			 server->peer_address, values[AM_XCLIENT_ADDR]);
 		g_free(server->peer_address);
 		server->peer_address = g_strdup(values[AM_XCLIENT_ADDR]);

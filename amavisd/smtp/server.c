@@ -126,7 +126,7 @@ am_server_refuse(AmSmtpServer *server, int code, const char *enhanced, const cha
 	if (server->errors_in_row < server->config->error_limit)
 		return;
 	am_info("listener %s: client [%s] made %u errors in a row, disconnected",
-		server->config->listener, server->peer_address, server->errors_in_row);
+		server->config->intake.listener, server->peer_address, server->errors_in_row);
 	am_server_reply(server, 421, "4.7.0", "%s Too many errors, closing connection",
 			server->config->hostname);
 	server->phase = SERVER_CLOSING;
@@ -234,7 +234,7 @@ static AmServerStep
 server_lost(const AmSmtpServer *server, const char *why)
 {
 	if (server_has_failed_tls(server))
-		am_info("listener %s: client [%s]: %s", server->config->listener,
+		am_info("listener %s: client [%s]: %s", server->config->intake.listener,
 			server->peer_address, why != NULL ? why : "closed in the TLS handshake");
 	return AM_SERVER_CLOSE;
 }
@@ -296,7 +296,7 @@ static gboolean
 server_meet_proxy(AmSmtpServer *server, AmServerStep *step)
 {
 	AmProxyStep result = am_proxy_meet(&server->proxy, am_stream_fd(server->stream),
-					   server->config->listener, &server->peer_address,
+					   server->config->intake.listener, &server->peer_address,
 					   &server->peer_port, &server->local_port);
 	*step = result == AM_PROXY_MORE ? AM_SERVER_WAIT_INPUT : AM_SERVER_CLOSE;
 	if (result != AM_PROXY_DONE)
@@ -325,7 +325,7 @@ am_smtp_server_step(AmSmtpServer *server)
 			(void)server_lost(server, text);
 		else if (!am_smtp_server_is_idle(server))
 			am_info("listener %s: lost connection from [%s] in a transaction: %s",
-				server->config->listener, server->peer_address,
+				server->config->intake.listener, server->peer_address,
 				text != NULL ? text : "closed by client");
 		server->phase = SERVER_CLOSING;
 	}

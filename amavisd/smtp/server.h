@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "mail/envelope.h"
+#include "mail/intake.h"
 #include "mail/mail.h"
 #include "mail/reply.h"
 #include "wire/server.h"
@@ -36,18 +37,13 @@ typedef struct {
 	const char *hostname;    /* our own name, for greeting, EHLO and Received */
 	const char *greeting;    /* behind the name in the greeting; NULL: "ESMTP amavisd service ready" */
 	const char *const *hidden; /* keywords that EHLO and LHLO do not show, NULL none */
-	const char *spool_directory;
-	guint64 spool_memory;    /* bytes before a spool goes to disk */
-	guint64 size_limit;      /* bytes, 0 none */
-	guint recipient_limit;   /* 452 4.5.3 above */
+	AmIntake intake;
 	gint64 idle_us;          /* to the end of a command, 0 no limit */
 	gint64 receive_us;       /* from MAIL to the mail's end, and a second for each 500 bytes; 0 no
 				  * limit */
 	guint error_limit;       /* that many 5xx in a row end the session with 421 4.7.0 */
 	gboolean is_bare_normalised; /* bare CR/LF: TRUE repair, FALSE reject with 550 5.6.11 */
 	gboolean is_binary; /* BINARYMIME is announced and taken */
-	const char *listener;
-	const char *const *policy_banks;
 	gboolean is_proxied; /* every connection begins with a header of the PROXY protocol */
 	AmServerTls tls_mode;
 	const AmTls *tls; /* NULL when plain */

@@ -86,11 +86,11 @@ fuzz_serve(const guint8 *data, gsize len)
 	static const AmPdpOps ops = { .check = &check,
 				      .on_deliver = fuzz_deliver,
 				      .on_release = fuzz_release };
-	const AmPdpConfig config = { .spool_directory = "/tmp",
-				     .spool_memory = 4096,
-				     .size_limit = 4096,
-				     .recipient_limit = 100,
-				     .listener = "in",
+	const AmPdpConfig config = { .intake.spool_directory = "/tmp",
+				     .intake.spool_memory = 4096,
+				     .intake.size_limit = 4096,
+				     .intake.recipient_limit = 100,
+				     .intake.listener = "in",
 				     .mail_directories = directories };
 	int fds[2];
 	AmMail *mail = NULL;

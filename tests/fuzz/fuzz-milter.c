@@ -85,16 +85,16 @@ fuzz_serve(const guint8 *data, gsize len, gsize cut, gboolean is_refusing)
 					   .on_abandon = fuzz_abandon,
 					   .on_mail = fuzz_mail,
 					   .on_done = fuzz_done };
-	const AmMilterConfig config = { .spool_directory = "/tmp",
-					.spool_memory = 4096,
-					.size_limit = 4096,
-					.recipient_limit = 10,
-					.listener = "in" };
+	const AmIntake intake = { .spool_directory = "/tmp",
+				  .spool_memory = 4096,
+				  .size_limit = 4096,
+				  .recipient_limit = 10,
+				  .listener = "in" };
 	int fds[2];
 	Fuzz fuzz = { .is_refusing = is_refusing, .answers = g_byte_array_new() };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return fuzz.answers;
-	AmMilterServer *server = am_milter_server_new(am_stream_new(fds[0]), &config, &ops, &fuzz);
+	AmMilterServer *server = am_milter_server_new(am_stream_new(fds[0]), &intake, &ops, &fuzz);
 	if (fuzz_drive(&fuzz, server, fds[1], data, cut))
 		(void)fuzz_drive(&fuzz, server, fds[1], data + cut, len - cut);
 	am_milter_server_kind.free(server);
