@@ -54,8 +54,7 @@ pipe_run(const AmPipe *pipe, const AmSmtpTransaction *transaction, const AmSpool
 	if (!am_pipe_run(argv, pipe->directory, fd, until_us, &result, error))
 		return FALSE;
 	am_output_answer(recipients, am_pipe_reply(pipe, &result));
-	for (guint i = 0; i < recipients->len; i++)
-		((AmDelivery *)recipients->pdata[i])->takes_dsn = pipe->has_dsn;
+	am_delivery_note_dsn(recipients, pipe->has_dsn);
 	g_free(result.said);
 	return TRUE;
 }

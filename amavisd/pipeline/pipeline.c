@@ -265,11 +265,11 @@ pipeline_deliver(AmPipelineThread *thread, AmRecord *record, gboolean is_lmtp, g
 	if (!is_lmtp)
 		pipeline_bounce_late(thread, record);
 	gboolean is_final = is_lmtp || !am_reply_is_temporary(record->replies->pdata[0]);
-	if (is_final)
+	if (is_final) {
 		am_notify_relayed(&thread->pipeline->deliver, record->mail, record->dispositions);
-	if (is_final)
 		am_copies_send(&thread->pipeline->deliver, record->mail, record->dispositions,
 			       record->quarantine_location);
+	}
 	pipeline_mark(record, AM_STAGE_NOTIFY, mark);
 }
 

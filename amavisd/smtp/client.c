@@ -22,6 +22,13 @@ am_delivery_new(const AmRecipient *recipient)
 }
 
 void
+am_delivery_note_dsn(GPtrArray *batch, gboolean takes_dsn)
+{
+	for (guint i = 0; i < batch->len; i++)
+		((AmDelivery *)batch->pdata[i])->takes_dsn = takes_dsn;
+}
+
+void
 am_delivery_free(AmDelivery *delivery)
 {
 	if (delivery == NULL)
@@ -70,13 +77,6 @@ transaction_answer(AmSmtpTransaction *transaction, const AmReply *reply, gboolea
 	}
 }
 
-static void
-deliver_note_dsn(GPtrArray *batch, gboolean takes_dsn)
-{
-	for (guint i = 0; i < batch->len; i++)
-		((AmDelivery *)batch->pdata[i])->takes_dsn = takes_dsn;
-}
-
 /* One transaction with one hop, once more over a new connection when a kept one was dead.  FALSE:
  * the next hop of the route may try; *failure says why, *is_own whether it is ours. */
 static gboolean
@@ -108,7 +108,7 @@ deliver_by_hop(AmSmtpPool *pool, const AmHop *hop, AmSmtpTransaction *transactio
 		}
 		connection->deadline_us = transaction->deadline_us;
 		result = am_smtp_attempt(connection, transaction, batch, failure, is_own);
-		deliver_note_dsn(batch, (connection->extensions & AM_SMTP_DSN) != 0);
+		am_delivery_note_dsn(batch, (connection->extensions & AM_SMTP_DSN) != 0);
 		am_smtp_pool_release(pool, connection);
 	}
 	return result == AM_ATTEMPT_DONE;

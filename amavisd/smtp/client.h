@@ -93,6 +93,8 @@ typedef struct {
 } AmSmtpTransaction;
 
 AmDelivery *am_delivery_new(const AmRecipient *recipient);
+/* Sets takes_dsn of all in batch (AmDelivery). */
+void am_delivery_note_dsn(GPtrArray *batch, gboolean takes_dsn);
 void am_delivery_free(AmDelivery *delivery);
 void am_smtp_transaction_clear(AmSmtpTransaction *transaction); /* frees the outs and deliveries */
 
