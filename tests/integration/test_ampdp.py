@@ -146,7 +146,8 @@ mail_directory = %s/tmp
             return as_amavis("/usr/sbin/amavisd-release", *args).stderr.decode().splitlines()
         self.assertEqual(release(mail_id, ""), ["550 5.7.1 No such mail in quarantine, or wrong secret"])
         self.assertRegex(release(mail_id, secret[:-1])[0], "^550 5.7.1 ")
-        self.assertRegex(release("x" + mail_id[1:], secret)[0], "^550 5.7.1 ")
+        other = ("y" if mail_id[0] == "x" else "x") + mail_id[1:]  # an id may begin with either
+        self.assertRegex(release(other, secret)[0], "^550 5.7.1 ")
         self.assertEqual(self.out.mails, [])
         answers = release("%s/%s" % (mail_id[0], mail_id), secret)
         self.assertEqual([a[:4] for a in answers], ["250 ", "250 "])
